@@ -1,0 +1,11 @@
+namespace Sophia.Native;
+
+/// <summary>What a caller may fix when a backend is opened.</summary>
+public sealed record BackendOptions
+{
+    /// <summary>Number of CPU threads; 0 takes all processors of the process.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>The CPU's instruction path: <c>avx512</c>, <c>portable</c>, or null for the best one there is (or what SOPHIA_CPU_PATH says).</summary>
+    public string? CpuPath { get; init; }
+}

@@ -1,0 +1,75 @@
+namespace Sophia.Native;
+
+/// <summary>Opens backends of one kind.</summary>
+public interface IBackendProvider
+{
+    /// <summary>The name before the colon of a specification, such as <c>cuda</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Opens the backend, or throws <see cref="BackendUnavailableException"/> with all that was tried.</summary>
+    /// <param name="device">What follows the colon; empty for the first device.</param>
+    /// <param name="options">Options of the caller.</param>
+    Backend Open(string device, BackendOptions options);
+}
+
+/// <summary>A backend cannot be served on this machine; the message says what was tried.</summary>
+/// <param name="message">What was tried and what to do.</param>
+public sealed class BackendUnavailableException(string message) : Exception(message);
+
+/// <summary>The known backends. The CPU is always there; other packages add themselves, so that the engine knows none of them.</summary>
+public static class BackendProviders
+{
+    private static readonly Lock Gate = new();
+    private static readonly List<IBackendProvider> Providers = [Cpu.CpuBackend.Provider];
+
+    /// <summary>Adds a provider; one of the same name is replaced. Later ones come first under <c>auto</c>.</summary>
+    /// <param name="provider">The provider.</param>
+    public static void Add(IBackendProvider provider)
+    {
+        lock (Gate)
+        {
+            Providers.RemoveAll(known => known.Name == provider.Name);
+            Providers.Insert(0, provider);
+        }
+    }
+
+    internal static Backend Open(string specification, BackendOptions options)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(specification);
+        IBackendProvider[] providers;
+        lock (Gate)
+            providers = [.. Providers];
+        var colon = specification.IndexOf(':');
+        var name = colon < 0 ? specification : specification[..colon];
+        var device = colon < 0 ? "" : specification[(colon + 1)..];
+        if (name == "auto")
+            return OpenFirst(providers, options);
+        foreach (var provider in providers)
+        {
+            if (provider.Name == name)
+                return provider.Open(device, options);
+        }
+        var known = string.Join(", ", Array.ConvertAll(providers, provider => provider.Name));
+        throw new BackendUnavailableException(
+            $"Backend '{specification}' is not registered; known here: auto, {known}. Reference the package Sophia.Native.{Capitalize(name)} and add its provider, or choose one of these.");
+    }
+
+    private static Backend OpenFirst(IBackendProvider[] providers, BackendOptions options)
+    {
+        var tried = new List<string>();
+        foreach (var provider in providers)
+        {
+            try
+            {
+                return provider.Open("", options);
+            }
+            catch (BackendUnavailableException unavailable)
+            {
+                tried.Add($"{provider.Name}: {unavailable.Message}");
+            }
+        }
+        throw new BackendUnavailableException("No backend can be served. " + string.Join(" ", tried));
+    }
+
+    private static string Capitalize(string name) => name.Length == 0 ? name : char.ToUpperInvariant(name[0]) + name[1..];
+}

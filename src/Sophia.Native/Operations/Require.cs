@@ -1,0 +1,53 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
+namespace Sophia.Native;
+
+/// <summary>The border checks of the operations: what an argument must be, and the message when it is not.</summary>
+internal static class Require
+{
+    public static void Shape(DeviceView view, long rows, long columns, ElementType type = ElementType.Float32,
+        [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string operation = "")
+    {
+        if (view.Rows != rows || view.Columns != columns || view.Type != type || (view.Buffer is null && rows * columns > 0))
+            Fail(view, $"[{rows}, {columns}] {type}", name, operation);
+    }
+
+    public static void Matrix(DeviceView view, ElementType type = ElementType.Float32,
+        [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string operation = "")
+    {
+        if (view.Type != type || (view.Buffer is null && view.Length > 0) || view.IsAbsent)
+            Fail(view, $"a matrix of {type}", name, operation);
+    }
+
+    public static void Vector(DeviceView view, long length, ElementType type = ElementType.Float32,
+        [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string operation = "")
+    {
+        if (view.Length != length || !view.IsContiguous || view.Type != type || (view.Buffer is null && length > 0))
+            Fail(view, $"{length} contiguous elements of {type}", name, operation);
+    }
+
+    public static void OptionalVector(DeviceView view, long length, ElementType type = ElementType.Float32,
+        [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string operation = "")
+    {
+        if (!view.IsAbsent)
+            Vector(view, length, type, name, operation);
+    }
+
+    public static void OptionalShape(DeviceView view, long rows, long columns, ElementType type = ElementType.Float32,
+        [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string operation = "")
+    {
+        if (!view.IsAbsent)
+            Shape(view, rows, columns, type, name, operation);
+    }
+
+    public static void That(bool condition, string expectation, [CallerMemberName] string operation = "")
+    {
+        if (!condition)
+            throw new ArgumentException($"{operation}: expected {expectation}.");
+    }
+
+    [DoesNotReturn]
+    private static void Fail(DeviceView view, string expected, string name, string operation) =>
+        throw new ArgumentException($"{operation}: {name} must be {expected}, found {view}.", name);
+}
