@@ -1,0 +1,69 @@
+using Sophia.Native.Rewards;
+
+namespace Sophia.Native;
+
+/// <summary>The constants of a selection.</summary>
+public readonly record struct SelectionOptions
+{
+    /// <summary>The paper's rule: alpha 0.75, keep the shortest one.</summary>
+    public SelectionOptions()
+    {
+    }
+
+    /// <summary>K, captions of an (image, question) pair.</summary>
+    public required int Captions { get; init; }
+
+    /// <summary>N, answers of a caption.</summary>
+    public required int Answers { get; init; }
+
+    /// <summary>A caption passes when its reward is strictly greater.</summary>
+    public float Alpha { get; init; } = 0.75f;
+
+    /// <summary>How many trajectories of a pair are kept.</summary>
+    public int Keep { get; init; } = 1;
+
+    /// <summary>Which answers are eligible and in which order.</summary>
+    public SelectionMode Mode { get; init; } = SelectionMode.Shortest;
+
+    /// <summary>Seed of the random modes; the pair's number is its row.</summary>
+    public uint Seed { get; init; }
+}
+
+public abstract partial class Backend
+{
+    /// <summary>Caption rewards: the mean over a caption's answers (<see cref="RewardPropagation"/>), all pairs in one launch.</summary>
+    /// <param name="captionRewards">[G, K], overwritten.</param>
+    /// <param name="outcomeRewards">[G, K * N].</param>
+    public void PropagateRewards(DeviceView captionRewards, DeviceView outcomeRewards)
+    {
+        Require.Matrix(captionRewards);
+        Require.Shape(outcomeRewards, captionRewards.Rows, outcomeRewards.Columns);
+        Require.That(captionRewards.Columns > 0 && outcomeRewards.Columns > 0 && outcomeRewards.Columns % captionRewards.Columns == 0,
+            $"outcome rewards of whole captions, found {outcomeRewards.Columns} for {captionRewards.Columns} captions");
+        PropagateRewardsCore(captionRewards, outcomeRewards);
+    }
+
+    /// <summary>Rewards of the selected trajectories, 1 or 0 (<see cref="TrajectorySelection"/>), all pairs in one launch.</summary>
+    /// <param name="rewards">[G, K * N], overwritten.</param>
+    /// <param name="captionRewards">[G, K].</param>
+    /// <param name="outcomeRewards">[G, K * N], 0 or 1.</param>
+    /// <param name="lengths">[G, K * N] Int32, in tokens of the policy; negative for a truncated answer.</param>
+    /// <param name="options">The constants.</param>
+    public void SelectTrajectories(DeviceView rewards, DeviceView captionRewards, DeviceView outcomeRewards, DeviceView lengths, in SelectionOptions options)
+    {
+        Require.That(options.Captions > 0 && options.Answers > 0 && options.Keep > 0, $"positive captions, answers and keep, found {options.Captions}, {options.Answers}, {options.Keep}");
+        var groups = rewards.Rows;
+        var columns = (long)options.Captions * options.Answers;
+        Require.Shape(rewards, groups, columns);
+        Require.Shape(captionRewards, groups, options.Captions);
+        Require.Shape(outcomeRewards, groups, columns);
+        Require.Shape(lengths, groups, columns, ElementType.Int32);
+        SelectTrajectoriesCore(rewards, captionRewards, outcomeRewards, lengths, options);
+    }
+
+    /// <inheritdoc cref="PropagateRewards"/>
+    protected abstract void PropagateRewardsCore(DeviceView captionRewards, DeviceView outcomeRewards);
+
+    /// <inheritdoc cref="SelectTrajectories"/>
+    protected abstract void SelectTrajectoriesCore(DeviceView rewards, DeviceView captionRewards, DeviceView outcomeRewards, DeviceView lengths, in SelectionOptions options);
+}

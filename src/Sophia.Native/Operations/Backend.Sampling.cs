@@ -1,0 +1,57 @@
+namespace Sophia.Native;
+
+/// <summary>How tokens are drawn.</summary>
+public readonly record struct SamplingOptions
+{
+    /// <summary>Temperature 1, nothing truncated.</summary>
+    public SamplingOptions()
+    {
+    }
+
+    /// <summary>Divides the logits; 0 is greedy (and log-probabilities are then those at temperature 1).</summary>
+    public float Temperature { get; init; } = 1f;
+
+    /// <summary>Only the k most probable tokens, ties to the lowest id; 0 for all.</summary>
+    public int TopK { get; init; }
+
+    /// <summary>Only the most probable tokens until their sum reaches this share; 1 for all.</summary>
+    public float TopP { get; init; } = 1f;
+
+    /// <summary>Only tokens at least this share as probable as the most probable one; 0 for all.</summary>
+    public float MinP { get; init; }
+
+    /// <summary>The Philox key.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Whether top-k, top-p or min-p take tokens away, so that the recorded log-probability is not that of the sampling distribution.</summary>
+    public bool IsTruncated => Temperature > 0 && (TopK > 0 || TopP < 1f || MinP > 0);
+}
+
+public abstract partial class Backend
+{
+    /// <summary>
+    /// Draws a token from every row of logits by Gumbel-max over float32 scores: score[v] = logits[v] / T - log(-log(u[v])), u[v] = word v mod 4 of the Philox block with counter
+    /// (sample, position, v / 4, 0) in (0, 1); ties go to the lowest id. Top-k, then top-p, then min-p take candidates away first. The log-probability is that at
+    /// temperature T before truncation, bitwise that of <see cref="HeadForward"/> over the same logits.
+    /// </summary>
+    /// <param name="tokens">[B] Int32, overwritten.</param>
+    /// <param name="logProbabilities">[B], overwritten.</param>
+    /// <param name="logits">[B, V]; overwritten with the logits divided by T.</param>
+    /// <param name="samples">[B] Int32: the sample's number.</param>
+    /// <param name="positions">[B] Int32: the position of the drawn token in its sequence.</param>
+    /// <param name="options">How tokens are drawn.</param>
+    public void SampleTokens(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options)
+    {
+        Require.Matrix(logits);
+        Require.Vector(tokens, logits.Rows, ElementType.Int32);
+        Require.Vector(logProbabilities, logits.Rows);
+        Require.Vector(samples, logits.Rows, ElementType.Int32);
+        Require.Vector(positions, logits.Rows, ElementType.Int32);
+        Require.That(options.Temperature >= 0 && options.TopK >= 0 && options.TopP is > 0 and <= 1 && options.MinP is >= 0 and < 1,
+            $"temperature >= 0, top-k >= 0, top-p in (0, 1] and min-p in [0, 1), found {options.Temperature}, {options.TopK}, {options.TopP}, {options.MinP}");
+        SampleTokensCore(tokens, logProbabilities, logits, samples, positions, options);
+    }
+
+    /// <inheritdoc cref="SampleTokens"/>
+    protected abstract void SampleTokensCore(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options);
+}
