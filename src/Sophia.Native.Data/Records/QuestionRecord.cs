@@ -1,0 +1,95 @@
+using System.Text.Json;
+
+namespace Sophia.Native.Data.Records;
+
+/// <summary>
+/// A question about images with its gold answer: <c>{"id","image": path or [paths],"question","options":[],"answer","system"?}</c>.
+/// MathVision's own files read directly (markers such as &lt;image1&gt; stay in the question, answers may be letters of options).
+/// </summary>
+public sealed record QuestionRecord : DataRecord
+{
+    private static readonly string[] KnownFields = ["id", "image", "question", "options", "answer", "system"];
+
+    /// <summary>Paths of the images as they stand in the file.</summary>
+    public IReadOnlyList<string> Images { get; init; } = [];
+
+    /// <summary>The question.</summary>
+    public required string Question { get; init; }
+
+    /// <summary>Choices A, B, C ... of a multiple-choice question; empty for an open one.</summary>
+    public IReadOnlyList<string> Options { get; init; } = [];
+
+    /// <summary>The gold answer, or null where none is known.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>A system prompt of its own, or null for the default.</summary>
+    public string? System { get; init; }
+
+    /// <summary>Reads a line.</summary>
+    /// <exception cref="InvalidDataException">A field is missing or of another kind.</exception>
+    public static QuestionRecord Parse(JsonLine line) => Parse(line, KnownFields);
+
+    internal static QuestionRecord Parse(JsonLine line, ReadOnlySpan<string> knownFields)
+    {
+        RecordFields fields = new(line);
+        string? id = fields.TextOrNumber("id", out bool number);
+        return new QuestionRecord
+        {
+            Id = id ?? line.Number.ToString(),
+            IdIsNumber = number,
+            Images = fields.Texts("image", single: true),
+            Question = fields.RequiredText("question"),
+            Options = fields.Texts("options", single: false),
+            Answer = fields.TextOrNumber("answer", out _),
+            System = fields.Text("system"),
+            UnknownFields = fields.Except(knownFields),
+            Folder = Path.GetDirectoryName(Path.GetFullPath(line.Path))!,
+            Location = line.Location,
+        };
+    }
+
+    /// <summary>The absolute paths of the images, each of which must exist.</summary>
+    /// <exception cref="InvalidDataException">One does not; the message names the record and the path.</exception>
+    public IReadOnlyList<string> ImagePaths()
+    {
+        string[] paths = new string[Images.Count];
+        for (int i = 0; i < paths.Length; i++)
+        {
+            paths[i] = Resolve(Images[i], "an image");
+            if (!File.Exists(paths[i]))
+                throw Error("an image file", $"nothing at '{paths[i]}' (paths are relative to the folder of the record file)");
+        }
+
+        return paths;
+    }
+
+    /// <inheritdoc/>
+    public override void WriteFields(Utf8JsonWriter json, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        WriteKnownFields(json, folder);
+        WriteUnknownFields(json, KnownFields);
+    }
+
+    internal void WriteKnownFields(Utf8JsonWriter json, string folder)
+    {
+        WriteId(json);
+        if (Images.Count == 1)
+        {
+            json.WriteString("image", Relocate(Images[0], folder));
+        }
+        else if (Images.Count > 1)
+        {
+            json.WriteStartArray("image");
+            foreach (string image in Images) json.WriteStringValue(Relocate(image, folder));
+            json.WriteEndArray();
+        }
+
+        json.WriteString("question", Question);
+        json.WriteStartArray("options");
+        foreach (string option in Options) json.WriteStringValue(option);
+        json.WriteEndArray();
+        if (Answer is not null) json.WriteString("answer", Answer);
+        if (System is not null) json.WriteString("system", System);
+    }
+}
