@@ -6,13 +6,16 @@ namespace Sophia.Native.Rewards;
 /// <remarks>
 /// Every mode is the same rule: of a pool, keep the answers with the smallest keys. The pool is
 /// { y_kn : R(c_k) > alpha and R(y_kn) = 1 } or what the mode leaves of it; the key is the length or a random number of the answer; ties go to
-/// the lowest (k, n). The random number is a hash of (seed, pair, k N + n) alone, so a choice depends neither on the order in which pairs are
+/// the lowest (k, n). The random number is Philox's at (seed, pair, k N + n) alone, so a choice depends neither on the order in which pairs are
 /// visited nor on the other answers, and taking the KEEP smallest of them is a uniform draw without replacement.
 /// An answer of negative length is truncated (it has no end) and is in no pool.
 /// Nothing is allocated: the next answer is the least one above the last in the order (key, index), O(KEEP K N) in all.
 /// </remarks>
 public static class TrajectorySelection
 {
+    /// <summary>"sele" in ASCII.</summary>
+    private const uint Purpose = 0x73656C65;
+
     /// <summary>Writes the indices k N + n of the selected answers, best first, and returns how many there are.</summary>
     /// <param name="selected">At least min(keep, K N) elements; those behind the returned count are left as they are.</param>
     /// <param name="outcomeRewards">[K, N]; an answer is right if its reward is exactly 1.</param>
@@ -84,15 +87,9 @@ public static class TrajectorySelection
         return mode == SelectionMode.NoCaptionReward || RewardPropagation.Passes(captionRewards[index / answers], alpha);
     }
 
-    /// <summary>The upper half of two rounds of SplitMix64's finalizer over (seed, pair) and then the index: well mixed, and the same everywhere.</summary>
-    internal static uint RandomKey(uint seed, uint pair, uint index) =>
-        (uint)(Mix(Mix((ulong)seed << 32 | pair) + index) >> 32);
-
-    private static ulong Mix(ulong value)
-    {
-        value += 0x9E3779B97F4A7C15;
-        value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9;
-        value = (value ^ value >> 27) * 0x94D049BB133111EB;
-        return value ^ value >> 31;
-    }
+    /// <summary>
+    /// The first word of Philox's block with counter (pair, k N + n, 0, <see cref="Purpose"/>) under the seed. The last word keeps these numbers
+    /// apart from those of sampling under the same seed.
+    /// </summary>
+    internal static uint RandomKey(uint seed, uint pair, uint index) => Philox.Block(pair, index, 0, Purpose, seed).X0;
 }
