@@ -1,0 +1,17 @@
+namespace Sophia.Native.Pipeline.Quickstart;
+
+/// <summary>The four cells of the picture, in reading order.</summary>
+public enum WorldCell : byte
+{
+    /// <summary>Upper left.</summary>
+    Northwest,
+
+    /// <summary>Upper right.</summary>
+    Northeast,
+
+    /// <summary>Lower left.</summary>
+    Southwest,
+
+    /// <summary>Lower right.</summary>
+    Southeast,
+}

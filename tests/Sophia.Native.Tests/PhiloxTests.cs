@@ -1,0 +1,26 @@
+using Xunit;
+
+namespace Sophia.Native.Tests;
+
+/// <summary>Known answers: the file kat_vectors of the Random123 library, lines "philox4x32 10".</summary>
+public sealed class PhiloxTests
+{
+    [Fact]
+    public void Counter_and_key_of_zeros_give_the_known_words() =>
+        Assert.Equal((0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u), Philox.Block(0, 0, 0, 0, 0));
+
+    [Fact]
+    public void Counter_and_key_of_ones_give_the_known_words() =>
+        Assert.Equal((0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu), Philox.Block(uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue, ulong.MaxValue));
+
+    [Fact]
+    public void The_digits_of_pi_give_the_known_words() =>
+        Assert.Equal((0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u), Philox.Block(0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0x299f31d0_a4093822));
+
+    [Fact]
+    public void Units_lie_in_the_open_interval()
+    {
+        Assert.Equal(.5f / (1 << 23), Philox.ToUnit(0));
+        Assert.Equal(1 - .5f / (1 << 23), Philox.ToUnit(uint.MaxValue));
+    }
+}
