@@ -1,0 +1,17 @@
+namespace Sophia.Native.Models;
+
+/// <summary>How a random initialization fills a parameter.</summary>
+internal enum Initialization
+{
+    /// <summary>Normal with the standard deviation of the configuration.</summary>
+    Normal,
+
+    /// <summary>Zeros: biases.</summary>
+    Zero,
+
+    /// <summary>Ones: normalization weights.</summary>
+    One,
+
+    /// <summary>The constant of the configuration: layer scales.</summary>
+    LayerScale,
+}

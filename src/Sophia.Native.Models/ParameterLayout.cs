@@ -1,0 +1,103 @@
+namespace Sophia.Native.Models;
+
+/// <summary>
+/// Every parameter of a model and its place in one flat arena. Parameters of one group and one decay rule lie side by side
+/// (vision, projector, decoder; in each the decaying ones first), so that freezing and weight decay act on contiguous ranges.
+/// </summary>
+public sealed class ParameterLayout
+{
+    /// <summary>Every parameter begins at a multiple of this many elements: 64 bytes of float, a cache line and an AVX-512 register.</summary>
+    public const int Alignment = 16;
+
+    private readonly Dictionary<string, Parameter> _byName;
+
+    /// <summary>Lays out the parameters of a model.</summary>
+    /// <param name="config">The model.</param>
+    /// <exception cref="ArgumentException">The configuration contradicts itself.</exception>
+    public ParameterLayout(InternVLConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        config.Validate();
+        Config = config;
+
+        var declared = ParameterTable.Declare(config);
+        var parameters = new List<Parameter>(declared.Count);
+        var segments = new List<ParameterSegment>(6);
+        long offset = 0;
+        foreach (var group in (ReadOnlySpan<ParameterGroup>)[ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder])
+        {
+            foreach (var decays in (ReadOnlySpan<bool>)[true, false])
+            {
+                var start = offset;
+                foreach (var parameter in declared)
+                {
+                    if (parameter.Group != group || parameter.Decays != decays) continue;
+                    parameters.Add(parameter with { Offset = offset });
+                    ParameterCount += parameter.Length;
+                    offset = (offset + parameter.Length + Alignment - 1) / Alignment * Alignment;
+                }
+                segments.Add(new ParameterSegment(group, decays, start, offset - start));
+            }
+        }
+        ElementCount = offset;
+        Parameters = parameters.AsReadOnly();
+        Segments = segments.AsReadOnly();
+        _byName = new Dictionary<string, Parameter>(parameters.Count, StringComparer.Ordinal);
+        foreach (var parameter in parameters) _byName.Add(parameter.Name, parameter);
+    }
+
+    /// <summary>The model.</summary>
+    public InternVLConfig Config { get; }
+
+    /// <summary>All parameters in the order of the arena.</summary>
+    public IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>The ranges of one group and one decay rule, in the order of the arena.</summary>
+    public IReadOnlyList<ParameterSegment> Segments { get; }
+
+    /// <summary>Number of parameters of the model, without padding.</summary>
+    public long ParameterCount { get; }
+
+    /// <summary>Number of elements of the arena, with padding.</summary>
+    public long ElementCount { get; }
+
+    /// <summary>The parameter of a name.</summary>
+    /// <param name="name">Canonical name.</param>
+    /// <exception cref="KeyNotFoundException">The model has no such parameter.</exception>
+    public Parameter this[string name] =>
+        _byName.TryGetValue(name, out var parameter) ? parameter : throw new KeyNotFoundException($"This model has no parameter named \"{name}\".");
+
+    /// <summary>Looks a parameter up.</summary>
+    /// <param name="name">Canonical name.</param>
+    /// <param name="parameter">The parameter found.</param>
+    /// <returns>Whether the model has it.</returns>
+    public bool TryFind(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Parameter? parameter) => _byName.TryGetValue(name, out parameter);
+
+    /// <summary>The contiguous range of a whole group, decaying and not.</summary>
+    /// <param name="group">The part of the model.</param>
+    /// <returns>First element and number of elements, with padding.</returns>
+    public (long Offset, long Length) RangeOf(ParameterGroup group)
+    {
+        long start = -1, end = 0;
+        foreach (var segment in Segments)
+        {
+            if (segment.Group != group) continue;
+            if (start < 0) start = segment.Offset;
+            end = segment.Offset + segment.Length;
+        }
+        return start < 0 ? throw new ArgumentOutOfRangeException(nameof(group), group, "Not a group.") : (start, end - start);
+    }
+
+    /// <summary>Number of parameters of a group, without padding.</summary>
+    /// <param name="group">The part of the model.</param>
+    /// <returns>The count.</returns>
+    public long CountOf(ParameterGroup group)
+    {
+        long count = 0;
+        foreach (var parameter in Parameters)
+        {
+            if (parameter.Group == group) count += parameter.Length;
+        }
+        return count;
+    }
+}
