@@ -1,0 +1,45 @@
+namespace Sophia.Native.Data.Tokenization;
+
+/// <summary>Turns text into token ids and back. Implementations may be used from several threads at once.</summary>
+public interface ITokenizer
+{
+    /// <summary>The largest id plus one: the number of rows an embedding table needs. Ids below it may be unused.</summary>
+    int VocabularySize { get; }
+
+    /// <summary>Appends the ids of a text. Nothing is added before or after it.</summary>
+    /// <param name="text">The text; lone surrogates count as U+FFFD.</param>
+    /// <param name="ids">Receives the ids.</param>
+    /// <param name="splitAddedTokens">True if the text of an added token becomes its id; false treats it as ordinary text, so that a user's text cannot smuggle one in.</param>
+    void Encode(ReadOnlySpan<char> text, List<int> ids, bool splitAddedTokens = true);
+
+    /// <summary>The text of ids. Bytes that are not UTF-8, and ids that stand for no token, become U+FFFD.</summary>
+    /// <param name="ids">The ids.</param>
+    /// <param name="skipSpecialTokens">True to leave special tokens out.</param>
+    string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false);
+
+    /// <summary>True if the id stands for a token.</summary>
+    bool Contains(int id);
+
+    /// <summary>True if the id stands for a special token.</summary>
+    bool IsSpecial(int id);
+
+    /// <summary>The bytes a token stands for, which need not be whole characters; the UTF-8 of U+FFFD if the id stands for no token.</summary>
+    ReadOnlySpan<byte> TokenBytes(int id);
+
+    /// <summary>The id of a token as the tokenizer's files write it; null if there is none.</summary>
+    int? TokenToId(string token);
+
+    /// <summary>A token as the tokenizer's files write it; null if the id stands for none.</summary>
+    string? IdToToken(int id);
+
+    /// <summary>The ids of a text.</summary>
+    /// <param name="text">The text; lone surrogates count as U+FFFD.</param>
+    /// <param name="splitAddedTokens">True if the text of an added token becomes its id.</param>
+    int[] Encode(string text, bool splitAddedTokens = true)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        List<int> ids = new(text.Length / 3 + 4);
+        Encode(text, ids, splitAddedTokens);
+        return [.. ids];
+    }
+}
