@@ -1,0 +1,120 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Sophia.Native.Cpu;
+
+/// <summary>
+/// One width of single-precision vectors. Operations are written once over this interface and specialized by the
+/// compiler for <see cref="Simd512"/> and <see cref="Simd256"/>; both give the same bits for every elementwise member.
+/// Integer members treat the lanes as 32-bit patterns. Masks have all bits of a lane set or none.
+/// </summary>
+/// <typeparam name="TVector">The vector type.</typeparam>
+internal unsafe interface ISimd<TVector>
+    where TVector : struct
+{
+    /// <summary>The instruction-set path this width belongs to.</summary>
+    static abstract CpuPath Path { get; }
+
+    /// <summary>Lanes of a vector.</summary>
+    static abstract int Width { get; }
+
+    static abstract TVector Zero { get; }
+
+    /// <summary>Loads <see cref="Width"/> floats; no alignment is needed.</summary>
+    static abstract TVector Load(float* source);
+
+    static abstract void Store(float* destination, TVector value);
+
+    /// <summary>Loads the first <paramref name="count"/> lanes (0 to <see cref="Width"/>) and sets the others to zero; memory beyond is not touched.</summary>
+    static abstract TVector LoadPartial(float* source, int count);
+
+    /// <summary>Stores the first <paramref name="count"/> lanes (0 to <see cref="Width"/>); memory beyond is not touched.</summary>
+    static abstract void StorePartial(float* destination, TVector value, int count);
+
+    /// <summary>All lanes set to <paramref name="value"/>.</summary>
+    static abstract TVector Create(float value);
+
+    /// <summary>All lanes set to the bit pattern <paramref name="bits"/>.</summary>
+    static abstract TVector CreateBits(int bits);
+
+    /// <summary>Lane 0.</summary>
+    static abstract float ToScalar(TVector value);
+
+    static abstract TVector Add(TVector left, TVector right);
+
+    static abstract TVector Subtract(TVector left, TVector right);
+
+    static abstract TVector Multiply(TVector left, TVector right);
+
+    static abstract TVector Divide(TVector left, TVector right);
+
+    /// <summary>left * right + addend with one rounding, on every path.</summary>
+    static abstract TVector FusedMultiplyAdd(TVector left, TVector right, TVector addend);
+
+    /// <summary>addend - left * right with one rounding, on every path.</summary>
+    static abstract TVector FusedNegatedMultiplyAdd(TVector left, TVector right, TVector addend);
+
+    /// <summary>left &gt; right ? left : right; so the right operand where either is NaN and for zeros of either sign.</summary>
+    static abstract TVector Max(TVector left, TVector right);
+
+    /// <summary>left &lt; right ? left : right; so the right operand where either is NaN and for zeros of either sign.</summary>
+    static abstract TVector Min(TVector left, TVector right);
+
+    static abstract TVector Abs(TVector value);
+
+    static abstract TVector Negate(TVector value);
+
+    static abstract TVector Sqrt(TVector value);
+
+    /// <summary>To the nearest whole number, ties to even.</summary>
+    static abstract TVector Round(TVector value);
+
+    static abstract TVector Floor(TVector value);
+
+    /// <summary>A mask; false where either is NaN.</summary>
+    static abstract TVector LessThan(TVector left, TVector right);
+
+    /// <summary>A mask; false where either is NaN.</summary>
+    static abstract TVector LessThanOrEqual(TVector left, TVector right);
+
+    /// <summary>A mask; false where either is NaN.</summary>
+    static abstract TVector GreaterThan(TVector left, TVector right);
+
+    /// <summary>A mask; false where either is NaN.</summary>
+    static abstract TVector Equal(TVector left, TVector right);
+
+    /// <summary>mask ? whenTrue : whenFalse, per lane.</summary>
+    static abstract TVector Select(TVector mask, TVector whenTrue, TVector whenFalse);
+
+    static abstract TVector AndBits(TVector left, TVector right);
+
+    static abstract TVector OrBits(TVector left, TVector right);
+
+    static abstract TVector XorBits(TVector left, TVector right);
+
+    static abstract TVector AddBits(TVector left, TVector right);
+
+    static abstract TVector SubtractBits(TVector left, TVector right);
+
+    static abstract TVector ShiftLeftBits(TVector value, [ConstantExpected] byte count);
+
+    /// <summary>Logical shift: zeros come in from the left.</summary>
+    static abstract TVector ShiftRightBits(TVector value, [ConstantExpected] byte count);
+
+    /// <summary>Each lane's signed 32-bit integer as a float.</summary>
+    static abstract TVector ConvertIntegerBitsToSingle(TVector bits);
+
+    /// <summary>
+    /// The sum over lanes in a fixed order: halves are folded, the upper half added to the lower
+    /// (lane i + lane i + Width/2), until one lane is left.
+    /// </summary>
+    static abstract float Sum(TVector value);
+
+    /// <summary>The largest lane, folded in the order of <see cref="Sum"/> with <see cref="Max"/>(lower, upper).</summary>
+    static abstract float MaxAcross(TVector value);
+
+    /// <summary>
+    /// Transposes a <see cref="Width"/> x <see cref="Width"/> block: destination[j * destinationStride + i] = source[i * sourceStride + j].
+    /// The blocks must not overlap.
+    /// </summary>
+    static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
+}

@@ -1,0 +1,48 @@
+namespace Sophia.Native.Cpu;
+
+/// <summary>
+/// One product C[M, N] = (accumulate ? C : 0) + A[M, K] * B[K, N], then + bias[N]. Strides count floats; C has unit
+/// column stride; A and B may have any strides, so a transposed operand is the same memory with its strides swapped.
+/// C may not overlap A, B or the bias.
+/// </summary>
+internal unsafe struct MatrixProduct
+{
+    public float* C;
+    public nint RowStrideC;
+    public float* A;
+    public nint RowStrideA;
+    public nint ColumnStrideA;
+    public float* B;
+    public nint RowStrideB;
+    public nint ColumnStrideB;
+
+    /// <summary>[N], or null.</summary>
+    public float* Bias;
+    public int M;
+    public int N;
+    public int K;
+
+    /// <summary>Whether the chain of every element starts from the old C (else from 0, and C is only written).</summary>
+    public bool Accumulate;
+
+    /// <summary>C[M, N] = A[M, K] * B[K, N], all row-major with the given leading strides.</summary>
+    public static MatrixProduct NormalNormal(float* c, nint rowStrideC, float* a, nint rowStrideA, float* b, nint rowStrideB, int m, int n, int k, bool accumulate = false) => new()
+    {
+        C = c, RowStrideC = rowStrideC, A = a, RowStrideA = rowStrideA, ColumnStrideA = 1, B = b, RowStrideB = rowStrideB, ColumnStrideB = 1,
+        M = m, N = n, K = k, Accumulate = accumulate,
+    };
+
+    /// <summary>C[M, N] = A[M, K] * B^T with B stored [N, K]: a linear layer's forward pass, Y = X * W^T.</summary>
+    public static MatrixProduct NormalTransposed(float* c, nint rowStrideC, float* a, nint rowStrideA, float* b, nint rowStrideB, int m, int n, int k, bool accumulate = false) => new()
+    {
+        C = c, RowStrideC = rowStrideC, A = a, RowStrideA = rowStrideA, ColumnStrideA = 1, B = b, RowStrideB = 1, ColumnStrideB = rowStrideB,
+        M = m, N = n, K = k, Accumulate = accumulate,
+    };
+
+    /// <summary>C[M, N] = A^T * B with A stored [K, M]: the gradient of a weight, dW = dY^T * X.</summary>
+    public static MatrixProduct TransposedNormal(float* c, nint rowStrideC, float* a, nint rowStrideA, float* b, nint rowStrideB, int m, int n, int k, bool accumulate = false) => new()
+    {
+        C = c, RowStrideC = rowStrideC, A = a, RowStrideA = 1, ColumnStrideA = rowStrideA, B = b, RowStrideB = rowStrideB, ColumnStrideB = 1,
+        M = m, N = n, K = k, Accumulate = accumulate,
+    };
+}

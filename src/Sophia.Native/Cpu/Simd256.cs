@@ -1,0 +1,207 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Sophia.Native.Cpu;
+
+/// <summary>
+/// Eight lanes through the portable vector API: AVX2 with FMA on x64, two 128-bit vectors on ARM, and correct (through
+/// the scalar fallbacks of the runtime, fused multiply-add included) anywhere else.
+/// </summary>
+internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
+{
+    public static CpuPath Path => CpuPath.Portable;
+
+    public static int Width
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 8;
+    }
+
+    public static Vector256<float> Zero
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector256<float>.Zero;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load(float* source) => Vector256.Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(float* destination, Vector256<float> value) => value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadPartial(float* source, int count)
+    {
+        if (Avx.IsSupported)
+            return Avx.MaskLoad(source, Mask(count));
+        Vector256<float> value = default;
+        for (int lane = 0; lane < count; lane++)
+            Unsafe.Add(ref Unsafe.As<Vector256<float>, float>(ref value), lane) = source[lane];
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePartial(float* destination, Vector256<float> value, int count)
+    {
+        if (Avx.IsSupported)
+        {
+            Avx.MaskStore(destination, Mask(count), value);
+            return;
+        }
+        for (int lane = 0; lane < count; lane++)
+            destination[lane] = Unsafe.Add(ref Unsafe.As<Vector256<float>, float>(ref value), lane);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Create(float value) => Vector256.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> CreateBits(int bits) => Vector256.Create(bits).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float ToScalar(Vector256<float> value) => value.ToScalar();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Add(Vector256<float> left, Vector256<float> right) => left + right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Subtract(Vector256<float> left, Vector256<float> right) => left - right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Multiply(Vector256<float> left, Vector256<float> right) => left * right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Divide(Vector256<float> left, Vector256<float> right) => left / right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> FusedMultiplyAdd(Vector256<float> left, Vector256<float> right, Vector256<float> addend) => Vector256.FusedMultiplyAdd(left, right, addend);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> FusedNegatedMultiplyAdd(Vector256<float> left, Vector256<float> right, Vector256<float> addend) => Vector256.FusedMultiplyAdd(-left, right, addend);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Max(Vector256<float> left, Vector256<float> right) =>
+        Avx.IsSupported ? Avx.Max(left, right) : Vector256.ConditionalSelect(Vector256.GreaterThan(left, right), left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Min(Vector256<float> left, Vector256<float> right) =>
+        Avx.IsSupported ? Avx.Min(left, right) : Vector256.ConditionalSelect(Vector256.LessThan(left, right), left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Abs(Vector256<float> value) => (value.AsInt32() & Vector256.Create(int.MaxValue)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Negate(Vector256<float> value) => (value.AsInt32() ^ Vector256.Create(int.MinValue)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Sqrt(Vector256<float> value) => Vector256.Sqrt(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Round(Vector256<float> value) => Vector256.Round(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Floor(Vector256<float> value) => Vector256.Floor(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LessThan(Vector256<float> left, Vector256<float> right) => Vector256.LessThan(left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LessThanOrEqual(Vector256<float> left, Vector256<float> right) => Vector256.LessThanOrEqual(left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> GreaterThan(Vector256<float> left, Vector256<float> right) => Vector256.GreaterThan(left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Equal(Vector256<float> left, Vector256<float> right) => Vector256.Equals(left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Select(Vector256<float> mask, Vector256<float> whenTrue, Vector256<float> whenFalse) => Vector256.ConditionalSelect(mask, whenTrue, whenFalse);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> AndBits(Vector256<float> left, Vector256<float> right) => (left.AsInt32() & right.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> OrBits(Vector256<float> left, Vector256<float> right) => (left.AsInt32() | right.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> XorBits(Vector256<float> left, Vector256<float> right) => (left.AsInt32() ^ right.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> AddBits(Vector256<float> left, Vector256<float> right) => (left.AsInt32() + right.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> SubtractBits(Vector256<float> left, Vector256<float> right) => (left.AsInt32() - right.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ShiftLeftBits(Vector256<float> value, [ConstantExpected] byte count) => Vector256.ShiftLeft(value.AsInt32(), count).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ShiftRightBits(Vector256<float> value, [ConstantExpected] byte count) => Vector256.ShiftRightLogical(value.AsInt32(), count).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ConvertIntegerBitsToSingle(Vector256<float> bits) => Vector256.ConvertToSingle(bits.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector256<float> value)
+    {
+        Vector128<float> four = value.GetLower() + value.GetUpper();
+        Vector128<float> two = four + Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1));
+        return two.ToScalar() + two.GetElement(1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxAcross(Vector256<float> value)
+    {
+        Vector128<float> four = MaxOf(value.GetLower(), value.GetUpper());
+        Vector128<float> two = MaxOf(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        return MaxOf(two, Vector128.Shuffle(two, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
+
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        // Two rows of 4 x 4 blocks: the same network as for 512 bits, over two 128-bit lanes, one block of four columns at a time.
+        nint stride4 = 4 * sourceStride;
+        for (int column = 0; column < 8; column += 4)
+        {
+            Vector256<float> rows0 = GatherLanes(source, stride4);
+            Vector256<float> rows1 = GatherLanes(source + sourceStride, stride4);
+            Vector256<float> rows2 = GatherLanes(source + 2 * sourceStride, stride4);
+            Vector256<float> rows3 = GatherLanes(source + 3 * sourceStride, stride4);
+            if (Avx.IsSupported)
+            {
+                Vector256<double> t0 = Avx.UnpackLow(rows0, rows1).AsDouble();
+                Vector256<double> t1 = Avx.UnpackHigh(rows0, rows1).AsDouble();
+                Vector256<double> t2 = Avx.UnpackLow(rows2, rows3).AsDouble();
+                Vector256<double> t3 = Avx.UnpackHigh(rows2, rows3).AsDouble();
+                Avx.UnpackLow(t0, t2).AsSingle().Store(destination);
+                Avx.UnpackHigh(t0, t2).AsSingle().Store(destination + destinationStride);
+                Avx.UnpackLow(t1, t3).AsSingle().Store(destination + 2 * destinationStride);
+                Avx.UnpackHigh(t1, t3).AsSingle().Store(destination + 3 * destinationStride);
+            }
+            else
+            {
+                for (int i = 0; i < 4; i++)
+                {
+                    float* line = destination + i * destinationStride;
+                    Vector128.Create(rows0.GetElement(i), rows1.GetElement(i), rows2.GetElement(i), rows3.GetElement(i)).Store(line);
+                    Vector128.Create(rows0.GetElement(i + 4), rows1.GetElement(i + 4), rows2.GetElement(i + 4), rows3.GetElement(i + 4)).Store(line + 4);
+                }
+            }
+            source += 4;
+            destination += 4 * destinationStride;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> GatherLanes(float* source, nint stride) => Vector256.Create(Vector128.Load(source), Vector128.Load(source + stride));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> MaxOf(Vector128<float> left, Vector128<float> right) =>
+        Sse.IsSupported ? Sse.Max(left, right) : Vector128.ConditionalSelect(Vector128.GreaterThan(left, right), left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Mask(int count) =>
+        Vector256.GreaterThan(Vector256.Create(count), Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7)).AsSingle();
+}
