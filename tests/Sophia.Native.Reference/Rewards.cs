@@ -1,0 +1,80 @@
+namespace Sophia.Native.Reference;
+
+/// <summary>The selection modes, in the order of the engine's.</summary>
+public enum ReferenceSelection
+{
+    /// <summary>Right answers of captions that pass the gate, the shortest first.</summary>
+    Shortest,
+
+    /// <summary>Right answers of any caption, the shortest first.</summary>
+    NoCaptionReward,
+
+    /// <summary>Right answers of captions that pass the gate, in random order.</summary>
+    NoShortest,
+
+    /// <summary>Any answer that has an end, in random order.</summary>
+    Random,
+}
+
+public static partial class ReferenceOperations
+{
+    /// <summary>captionRewards[g, k] = mean over n of outcomeRewards[g, k, n].</summary>
+    public static void PropagateRewards(Span<double> captionRewards, ReadOnlySpan<double> outcomeRewards, int groups, int captions, int answers)
+    {
+        for (var caption = 0; caption < groups * captions; caption++)
+        {
+            var sum = 0.0;
+            for (var n = 0; n < answers; n++)
+                sum += outcomeRewards[caption * answers + n];
+            captionRewards[caption] = sum / answers;
+        }
+    }
+
+    /// <summary>1 for the answers that are kept, 0 for all others: of every group's eligible answers those with the smallest keys, ties to the lowest index.</summary>
+    public static void SelectTrajectories(Span<double> rewards, ReadOnlySpan<double> captionRewards, ReadOnlySpan<double> outcomeRewards, ReadOnlySpan<int> lengths, int groups, int captions, int answers,
+        double alpha, int keep, ReferenceSelection mode, uint seed)
+    {
+        rewards.Clear();
+        for (var group = 0; group < groups; group++)
+        {
+            var pool = new List<(uint Key, int Index)>();
+            for (var index = 0; index < captions * answers; index++)
+            {
+                var at = group * captions * answers + index;
+                var right = outcomeRewards[at] == 1.0;
+                var passes = captionRewards[group * captions + index / answers] > alpha;
+                var eligible = mode switch
+                {
+                    ReferenceSelection.Random => true,
+                    ReferenceSelection.NoCaptionReward => right,
+                    _ => right && passes,
+                };
+                if (!eligible || lengths[at] < 0)
+                    continue;
+                var random = mode is ReferenceSelection.NoShortest or ReferenceSelection.Random;
+                pool.Add((random ? RandomKey(seed, (uint)group, (uint)index) : (uint)lengths[at], index));
+            }
+            pool.Sort();
+            for (var i = 0; i < Math.Min(keep, pool.Count); i++)
+                rewards[group * captions * answers + pool[i].Index] = 1.0;
+        }
+    }
+
+    /// <summary>The upper half of SplitMix64's finalizer over (seed, pair), then over that plus the index.</summary>
+    private static uint RandomKey(uint seed, uint pair, uint index)
+    {
+        var pairState = SplitMix64(((ulong)seed << 32) | pair);
+        return (uint)(SplitMix64(unchecked(pairState + index)) >> 32);
+    }
+
+    private static ulong SplitMix64(ulong state)
+    {
+        unchecked
+        {
+            var z = state + 0x9E3779B97F4A7C15UL;
+            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
+            z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
+            return z ^ (z >> 31);
+        }
+    }
+}
