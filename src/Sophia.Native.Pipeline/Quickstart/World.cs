@@ -22,9 +22,24 @@ public sealed class World(ulong seed)
 
     /// <summary>The scene with this number: number of objects, cells, sizes, colors and shapes are all uniform and independent.</summary>
     /// <param name="index">Any number.</param>
-    public Scene CreateScene(long index)
+    public Scene CreateScene(long index) => DrawScene(seed, RandomPurpose.Layout, index);
+
+    /// <summary>Question <paramref name="number"/> about a scene: about everything half of the time, else about the small or the big objects.</summary>
+    /// <param name="index">Number of the scene.</param>
+    /// <param name="number">Number of the question about this scene, from 0; two numbers may give the same question.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="number"/> is negative.</exception>
+    public PriceQuestion CreateQuestion(long index, int number = 0)
     {
-        var random = new RandomStream(seed, RandomPurpose.Layout, (ulong)index);
+        ArgumentOutOfRangeException.ThrowIfNegative(number);
+        var random = new RandomStream(seed, RandomPurpose.Question, (ulong)index);
+        for (int skipped = 0; skipped < number; skipped++) random.NextWord();
+        return PriceQuestion.Draw(ref random);
+    }
+
+    /// <summary>A scene whose objects come from a stream of their own, apart from the scenes that the world's users draw.</summary>
+    internal static Scene DrawScene(ulong seed, RandomPurpose purpose, long index)
+    {
+        var random = new RandomStream(seed, purpose, (ulong)index);
         int count = FewestObjects + random.NextBelow(MostObjects - FewestObjects + 1);
         Span<SceneObject> objects = stackalloc SceneObject[MostObjects];
         int chosen = 0;
@@ -37,17 +52,5 @@ public sealed class World(ulong seed)
         }
 
         return new Scene(seed, index, objects[..chosen]);
-    }
-
-    /// <summary>Question <paramref name="number"/> about a scene: about everything half of the time, else about the small or the big objects.</summary>
-    /// <param name="index">Number of the scene.</param>
-    /// <param name="number">Number of the question about this scene, from 0; two numbers may give the same question.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="number"/> is negative.</exception>
-    public PriceQuestion CreateQuestion(long index, int number = 0)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(number);
-        var random = new RandomStream(seed, RandomPurpose.Question, (ulong)index);
-        for (int skipped = 0; skipped < number; skipped++) random.NextWord();
-        return PriceQuestion.Draw(ref random);
     }
 }
