@@ -1,0 +1,23 @@
+namespace Sophia.Native.Models;
+
+/// <summary>The sizes that a workspace is planned for, before the first step.</summary>
+public sealed record ModelPlan
+{
+    /// <summary>N, the most packed tokens of a batch.</summary>
+    public required int MaximumTokens { get; init; }
+
+    /// <summary>B, the most sequences of a batch.</summary>
+    public required int MaximumSequences { get; init; }
+
+    /// <summary>I, the most image tiles of a batch.</summary>
+    public required int MaximumTiles { get; init; }
+
+    /// <summary>Whether activations are kept for a backward pass.</summary>
+    public bool Training { get; init; }
+
+    /// <summary>Rows of a chunk of the head; changes no result.</summary>
+    public int HeadChunk { get; init; } = 256;
+
+    /// <summary>Side of a tile in pixels; 0 for the configuration's. Another side interpolates the position table.</summary>
+    public int TileSize { get; init; }
+}

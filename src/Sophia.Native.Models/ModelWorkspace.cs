@@ -1,0 +1,116 @@
+using Sophia.Native.Objectives;
+
+namespace Sophia.Native.Models;
+
+/// <summary>All memory that a batch needs besides the parameters: the packed batch, activations, their gradients, the head's chunk. Planned once; a step allocates nothing.</summary>
+public sealed class ModelWorkspace : IDisposable
+{
+    private readonly Arena _arena;
+
+    private ModelWorkspace(Arena arena, Slices slices)
+    {
+        _arena = arena;
+        Batch = slices.Batch;
+        Vision = slices.Vision;
+        Projector = slices.Projector;
+        Decoder = slices.Decoder;
+        HeadWorkspace = slices.HeadWorkspace;
+        Results = slices.Results;
+        SequenceLogRatios = slices.SequenceLogRatios;
+    }
+
+    /// <summary>The batch that the model runs over.</summary>
+    public PackedBatch Batch { get; }
+
+    /// <summary>Memory of the vision encoder.</summary>
+    public VisionActivations Vision { get; }
+
+    /// <summary>Memory of the projector.</summary>
+    public ProjectorActivations Projector { get; }
+
+    /// <summary>Memory of the decoder.</summary>
+    public DecoderActivations Decoder { get; }
+
+    /// <summary>Bytes of the workspace.</summary>
+    public long Bytes => _arena.PeakBytes;
+
+    /// <summary>What the bytes are for, in the order of planning.</summary>
+    public IReadOnlyList<(string Name, long Bytes)> Entries => _arena.Entries;
+
+    internal DeviceView HeadWorkspace { get; }
+
+    internal ObjectiveResults Results { get; }
+
+    internal DeviceView SequenceLogRatios { get; }
+
+    /// <summary>Plans and allocates.</summary>
+    /// <param name="backend">Where the memory lies.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="plan">The sizes.</param>
+    public static ModelWorkspace Allocate(Backend backend, InternVLConfig config, ModelPlan plan)
+    {
+        Check(config, plan);
+        var (arena, slices) = Arena.Build(backend, "activations", arena => new Slices(arena, backend, config, plan));
+        return new(arena, slices);
+    }
+
+    /// <summary>The plan without the memory: what each slice would take.</summary>
+    /// <param name="backend">The backend it would be made for.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="plan">The sizes.</param>
+    public static Arena Measure(Backend backend, InternVLConfig config, ModelPlan plan)
+    {
+        Check(config, plan);
+        var arena = Arena.Measure("activations");
+        _ = new Slices(arena, backend, config, plan);
+        return arena;
+    }
+
+    /// <summary>Frees the memory.</summary>
+    public void Dispose() => _arena.Dispose();
+
+    private static void Check(InternVLConfig config, ModelPlan plan)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(plan.MaximumTokens);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(plan.MaximumSequences);
+        ArgumentOutOfRangeException.ThrowIfNegative(plan.MaximumTiles);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(plan.HeadChunk);
+        if (plan.TileSize % (2 * config.Vision.PatchSize) != 0)
+            throw new ArgumentException($"Expected tiles of an even number of patches of {config.Vision.PatchSize} pixels, found a side of {plan.TileSize}.");
+    }
+
+    private sealed class Slices
+    {
+        public Slices(Arena arena, Backend backend, InternVLConfig config, ModelPlan plan)
+        {
+            var tileSize = plan.TileSize == 0 ? config.TileSize : plan.TileSize;
+            Batch = new(arena, backend, config, plan, tileSize);
+            Vision = new(arena, backend, config.Vision, tileSize, plan.MaximumTiles, plan.Training);
+            Projector = new(arena, config, (long)plan.MaximumTiles * Vision.Grid * Vision.Grid / 4, plan.Training);
+            Decoder = new(arena, config.Text, plan.MaximumTokens, plan.Training);
+            HeadWorkspace = arena.Take("logits of a chunk", Math.Min(plan.HeadChunk, plan.MaximumTokens), config.Text.VocabularySize);
+            Results = new()
+            {
+                LogProbabilities = arena.Take("log-probabilities", 1, plan.MaximumTokens),
+                Entropies = arena.Take("entropies", 1, plan.MaximumTokens),
+                Losses = arena.Take("losses", 1, plan.MaximumTokens),
+                Ratios = arena.Take("ratios", 1, plan.MaximumTokens),
+            };
+            SequenceLogRatios = arena.Take("sequence log ratios", 1, plan.MaximumTokens);
+        }
+
+        public PackedBatch Batch { get; }
+
+        public VisionActivations Vision { get; }
+
+        public ProjectorActivations Projector { get; }
+
+        public DecoderActivations Decoder { get; }
+
+        public DeviceView HeadWorkspace { get; }
+
+        public ObjectiveResults Results { get; }
+
+        public DeviceView SequenceLogRatios { get; }
+    }
+}

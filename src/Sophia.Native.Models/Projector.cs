@@ -1,0 +1,116 @@
+namespace Sophia.Native.Models;
+
+/// <summary>The memory of the projector for up to M visual tokens.</summary>
+public sealed class ProjectorActivations
+{
+    internal ProjectorActivations(Arena arena, InternVLConfig config, long visualTokens, bool training)
+    {
+        var (input, output) = (config.ProjectorInputSize, config.Text.HiddenSize);
+        Shuffled = arena.Take("pixel shuffle", visualTokens, input);
+        Norm = arena.Take("projector norm", visualTokens, input);
+        Mean = arena.Take("projector mean", 1, visualTokens);
+        Inverse = arena.Take("projector inverse deviation", 1, visualTokens);
+        FeedForward1 = arena.Take("projector fc1", visualTokens, output);
+        Gelu = arena.Take("projector gelu", visualTokens, output);
+        Output = arena.Take("visual tokens", visualTokens, output);
+        if (!training)
+            return;
+        DOutput = arena.Take("d visual tokens", visualTokens, output);
+        DHidden = arena.Take("d projector hidden", visualTokens, output);
+        DNorm = arena.Take("d projector norm", visualTokens, input);
+        DShuffled = arena.Take("d pixel shuffle", visualTokens, input);
+    }
+
+    /// <summary>[M, C]: the visual tokens.</summary>
+    public DeviceView Output { get; }
+
+    internal DeviceView Shuffled { get; }
+
+    internal DeviceView Norm { get; }
+
+    internal DeviceView Mean { get; }
+
+    internal DeviceView Inverse { get; }
+
+    internal DeviceView FeedForward1 { get; }
+
+    internal DeviceView Gelu { get; }
+
+    internal DeviceView DOutput { get; }
+
+    internal DeviceView DHidden { get; }
+
+    internal DeviceView DNorm { get; }
+
+    internal DeviceView DShuffled { get; }
+}
+
+/// <summary>InternVL's mlp1: pixel shuffle, LayerNorm, linear, GELU, linear; four patches become one visual token.</summary>
+public sealed class Projector
+{
+    private readonly Backend _backend;
+    private readonly InternVLConfig _config;
+    private readonly Weight _normWeight;
+    private readonly Weight _normBias;
+    private readonly Weight _weight1;
+    private readonly Weight _bias1;
+    private readonly Weight _weight2;
+    private readonly Weight _bias2;
+
+    /// <summary>Resolves the projector's parameters.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="parameters">The model's parameters.</param>
+    public Projector(InternVLConfig config, ParameterSet parameters)
+    {
+        _backend = parameters.Backend;
+        _config = config;
+        _normWeight = parameters["projector.norm.weight"];
+        _normBias = parameters["projector.norm.bias"];
+        _weight1 = parameters["projector.fc1.weight"];
+        _bias1 = parameters["projector.fc1.bias"];
+        _weight2 = parameters["projector.fc2.weight"];
+        _bias2 = parameters["projector.fc2.bias"];
+    }
+
+    /// <summary>Turns the encoder's output into visual tokens.</summary>
+    /// <param name="activations">Memory for them.</param>
+    /// <param name="encoded">[I * (1 + P), Hv].</param>
+    /// <param name="grid">Patches along a side of a tile.</param>
+    public void Forward(ProjectorActivations activations, DeviceView encoded, int grid)
+    {
+        var rows = encoded.Rows / (1 + grid * grid) * (grid * grid / 4);
+        var shuffled = activations.Shuffled.RowRange(0, rows);
+        var normed = activations.Norm.RowRange(0, rows);
+        var hidden = activations.FeedForward1.RowRange(0, rows);
+        var gelu = activations.Gelu.RowRange(0, rows);
+        _backend.PixelShuffleForward(shuffled, encoded, grid, grid);
+        _backend.LayerNormForward(normed, activations.Mean.ColumnRange(0, rows), activations.Inverse.ColumnRange(0, rows), shuffled, _normWeight.Value, _normBias.Value, (float)_config.ProjectorNormEpsilon);
+        _backend.LinearForward(hidden, normed, _weight1.Value, _bias1.Value);
+        _backend.GeluForward(gelu, hidden);
+        _backend.LinearForward(activations.Output.RowRange(0, rows), gelu, _weight2.Value, _bias2.Value);
+    }
+
+    /// <summary>From the gradient of the visual tokens, the gradients of the parameters and, unless absent, of the encoder's output.</summary>
+    /// <param name="dEncoded">[I * (1 + P), Hv], overwritten; absent when the encoder is frozen.</param>
+    /// <param name="activations">Of the forward pass.</param>
+    /// <param name="rows">Number of visual tokens.</param>
+    /// <param name="grid">Patches along a side of a tile.</param>
+    internal void Backward(DeviceView dEncoded, ProjectorActivations activations, long rows, int grid)
+    {
+        var dOutput = activations.DOutput.RowRange(0, rows);
+        var dHidden = activations.DHidden.RowRange(0, rows);
+        _backend.BackwardWeight(_weight2, _bias2, dOutput, activations.Gelu.RowRange(0, rows));
+        _backend.LinearBackwardInput(dHidden, dOutput, _weight2.Value);
+        _backend.GeluBackward(dHidden, dHidden, activations.FeedForward1.RowRange(0, rows));
+        _backend.BackwardWeight(_weight1, _bias1, dHidden, activations.Norm.RowRange(0, rows));
+        if (_normWeight.Gradient.IsAbsent && dEncoded.IsAbsent)
+            return;
+        var dNorm = activations.DNorm.RowRange(0, rows);
+        var dShuffled = activations.DShuffled.RowRange(0, rows);
+        _backend.LinearBackwardInput(dNorm, dHidden, _weight1.Value);
+        _backend.LayerNormBackward(dShuffled, _normWeight.Gradient, _normBias.Gradient, dNorm, activations.Shuffled.RowRange(0, rows), _normWeight.Value,
+            activations.Mean.ColumnRange(0, rows), activations.Inverse.ColumnRange(0, rows));
+        if (!dEncoded.IsAbsent)
+            _backend.PixelShuffleBackward(dEncoded, dShuffled, grid, grid);
+    }
+}
