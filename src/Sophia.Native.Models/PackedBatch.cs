@@ -14,7 +14,7 @@ public sealed class PackedBatch
     private readonly DeviceView _weights, _normalizers, _behavior, _snapshot, _reference, _pixels;
     private readonly int[] _hostIds, _hostPositions, _hostVisualRows, _hostTargets, _hostOffsets, _hostKeyLengths;
     private readonly float[] _hostWeights, _hostBehavior, _hostReference;
-    private readonly bool[] _hostTrained;
+    private readonly byte[] _hostTrained;
     private int _longest;
 
     internal PackedBatch(Arena arena, Backend backend, InternVLConfig config, ModelPlan plan, int tileSize)
@@ -46,7 +46,7 @@ public sealed class PackedBatch
         _hostWeights = new float[tokens];
         _hostBehavior = new float[tokens];
         _hostReference = new float[tokens];
-        _hostTrained = new bool[tokens];
+        _hostTrained = new byte[tokens];
     }
 
     /// <summary>N, number of packed tokens.</summary>
@@ -64,8 +64,8 @@ public sealed class PackedBatch
     /// <summary>[B + 1] where each sequence starts.</summary>
     public ReadOnlySpan<int> Offsets => _hostOffsets.AsSpan(0, SequenceCount + 1);
 
-    /// <summary>[N] whether the prediction that row n makes is trained.</summary>
-    public ReadOnlySpan<bool> Trained => _hostTrained.AsSpan(0, TokenCount);
+    /// <summary>[N]: 1 where the prediction that row n makes is trained, else 0.</summary>
+    public ReadOnlySpan<byte> Trained => _hostTrained.AsSpan(0, TokenCount);
 
     /// <summary>[I, 3 * side * side].</summary>
     public DeviceView Pixels => _pixels.RowRange(0, TileCount);
@@ -189,7 +189,7 @@ public sealed class PackedBatch
             _hostPositions[row] = i;
             _hostVisualRows[row] = sample.TileCount > 0 && sample.InputIds[i] == imageTokenId ? visualRow++ : -1;
             _hostTargets[row] = predicts ? sample.InputIds[predicted] : -1;
-            _hostTrained[row] = predicts && sample.LossMask is not null && sample.LossMask[predicted];
+            _hostTrained[row] = predicts && sample.LossMask is not null && sample.LossMask[predicted] ? (byte)1 : (byte)0;
             _hostWeights[row] = predicts ? sample.TokenWeights?[predicted] ?? 1f : 0f;
             _hostBehavior[row] = predicts ? sample.BehaviorLogProbabilities?[predicted] ?? 0f : 0f;
             _hostReference[row] = predicts ? sample.ReferenceLogProbabilities?[predicted] ?? 0f : 0f;
