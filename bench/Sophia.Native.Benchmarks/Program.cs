@@ -1,1 +1,14 @@
-Console.WriteLine();
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Sophia.Native.Benchmarks.Operations;
+
+// `gemm` prints the matrix products' share of the multiply-add peak in seconds; everything else is BenchmarkDotNet's.
+if (args is ["gemm", .. string[] rest])
+    return MatrixProductTable.Run(rest);
+
+// In process: the measured code is the one just built, and no second build is needed on a small machine.
+IConfig config = DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
+BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, config);
+return 0;
