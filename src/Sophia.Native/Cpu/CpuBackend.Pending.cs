@@ -21,12 +21,6 @@ public sealed partial class CpuBackend
     protected override void EmbeddingBackwardCore(DeviceView dTable, DeviceView dVisual, DeviceView dOutput, DeviceView ids, DeviceView visualRows) => throw new NotSupportedException();
 
     /// <inheritdoc/>
-    protected override void GeluForwardCore(DeviceView output, DeviceView input) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void GeluBackwardCore(DeviceView dInput, DeviceView dOutput, DeviceView input) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
     protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature) => throw new NotSupportedException();
 
     /// <inheritdoc/>
@@ -37,24 +31,6 @@ public sealed partial class CpuBackend
 
     /// <inheritdoc/>
     protected override void ObjectiveStatisticsCore(DeviceView metrics, in ObjectiveResults results, in ObjectiveInputs inputs, in ObjectiveOptions options) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void LayerNormForwardCore(DeviceView output, DeviceView mean, DeviceView inverseDeviation, DeviceView input, DeviceView weight, DeviceView bias, float epsilon) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void LayerNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dBias, DeviceView dOutput, DeviceView input, DeviceView weight, DeviceView mean, DeviceView inverseDeviation, bool accumulate) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void LinearForwardCore(DeviceView output, DeviceView input, DeviceView weight, DeviceView bias) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void LinearBackwardInputCore(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void LinearBackwardWeightCore(DeviceView dWeight, DeviceView dOutput, DeviceView input) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void LinearBackwardBiasCore(DeviceView dBias, DeviceView dOutput) => throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override void GradientNormCore(DeviceView state, DeviceView gradients, float maximumNorm) => throw new NotSupportedException();
@@ -69,34 +45,13 @@ public sealed partial class CpuBackend
     protected override void CopyCore(DeviceView destination, DeviceView source) => throw new NotSupportedException();
 
     /// <inheritdoc/>
-    protected override void ResidualForwardCore(DeviceView output, DeviceView residual, DeviceView branch, DeviceView scale) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void ResidualBackwardCore(DeviceView dBranch, DeviceView dScale, DeviceView dOutput, DeviceView branch, DeviceView scale) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
     protected override void PropagateRewardsCore(DeviceView captionRewards, DeviceView outcomeRewards) => throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override void SelectTrajectoriesCore(DeviceView rewards, DeviceView captionRewards, DeviceView outcomeRewards, DeviceView lengths, in SelectionOptions options) => throw new NotSupportedException();
 
     /// <inheritdoc/>
-    protected override void RmsNormForwardCore(DeviceView output, DeviceView inverseRms, DeviceView input, DeviceView weight, float epsilon) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void RmsNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dOutput, DeviceView input, DeviceView weight, DeviceView inverseRms, bool accumulate) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void RopeCore(DeviceView values, DeviceView table, DeviceView positions, int headSize, bool inverse) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
     protected override void SampleTokensCore(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void SwiGluForwardCore(DeviceView output, DeviceView gateUp) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void SwiGluBackwardCore(DeviceView dGateUp, DeviceView dOutput, DeviceView gateUp) => throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override void PatchExtractCore(DeviceView patches, DeviceView pixels, int height, int width, int patchSize) => throw new NotSupportedException();

@@ -1,8 +1,28 @@
+using System.Runtime.Intrinsics;
+
 namespace Sophia.Native.Cpu;
 
 /// <summary>The managed SIMD backend: every operation in C#, on persistent worker threads; operations are done when they return.</summary>
+/// <remarks>
+/// Where to read first: <c>CpuBackend.Gelu.cs</c>, the shortest operation. Most operations are an operator struct, which says what happens to one vector, a row or a column,
+/// and one of three loops, which are written once: <see cref="ElementwiseLoop"/>, <see cref="RowLoop"/> and <see cref="ColumnSumLoop"/>.
+/// The instruction path is chosen when the backend is opened; every call looks at it once. One caller at a time.
+/// </remarks>
 public sealed partial class CpuBackend : Backend
 {
+    private readonly CpuPath _path;
+    private readonly WorkerPool _pool;
+
+    /// <summary>Memory of the calling thread for what lasts longer than one work item.</summary>
+    private readonly WorkerScratch _callerScratch = new();
+
+    private CpuBackend(CpuPath path, int threads)
+    {
+        _path = path;
+        _pool = new WorkerPool(threads);
+        Description = $"cpu, {(path == CpuPath.Avx512 ? "AVX-512" : PortableName)}, {_pool.ThreadCount} {(_pool.ThreadCount == 1 ? "thread" : "threads")}";
+    }
+
     /// <summary>Opens this backend under the name <c>cpu</c>.</summary>
     public static IBackendProvider Provider { get; } = new CpuProvider();
 
@@ -10,7 +30,9 @@ public sealed partial class CpuBackend : Backend
     public override string Name => "cpu";
 
     /// <inheritdoc/>
-    public override string Description => "cpu";
+    public override string Description { get; }
+
+    private static string PortableName => Vector256.IsHardwareAccelerated ? "portable 256-bit" : Vector128.IsHardwareAccelerated ? "portable 128-bit" : "portable scalar";
 
     /// <inheritdoc/>
     public override DeviceBuffer Allocate(long bytes)
@@ -27,6 +49,8 @@ public sealed partial class CpuBackend : Backend
     /// <inheritdoc/>
     public override void Dispose()
     {
+        _pool.Dispose();
+        _callerScratch.Dispose();
     }
 
     /// <inheritdoc/>
@@ -37,13 +61,31 @@ public sealed partial class CpuBackend : Backend
 
     private sealed class CpuProvider : IBackendProvider
     {
+        private const int MostThreads = 1024;
+
         public string Name => "cpu";
 
         public Backend Open(string device, BackendOptions options)
         {
             if (device.Length > 0 && device != "0")
                 throw new BackendUnavailableException($"There is one CPU device, cpu or cpu:0; found 'cpu:{device}'.");
-            return new CpuBackend();
+            if (options.Threads is < 0 or > MostThreads)
+                throw new BackendUnavailableException($"cpu: expected 0 (all processors) to {MostThreads} threads, found {options.Threads}.");
+            return new CpuBackend(ResolvePath(options.CpuPath), options.Threads);
+        }
+
+        private static CpuPath ResolvePath(string? requested)
+        {
+            try
+            {
+                return requested is null ? InstructionSetPath.Resolve() : InstructionSetPath.Resolve(InstructionSetPath.Parse(requested));
+            }
+            catch (Exception unavailable) when (unavailable is PlatformNotSupportedException or ArgumentException)
+            {
+                var origin = requested is null ? "" : $"CpuPath '{requested}': ";
+                throw new BackendUnavailableException(
+                    $"cpu: {origin}{unavailable.Message} Tried: avx512 ({(InstructionSetPath.IsSupported(CpuPath.Avx512) ? "available" : "not available")}), portable (available).");
+            }
         }
     }
 }

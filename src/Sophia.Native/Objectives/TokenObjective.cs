@@ -1,3 +1,6 @@
+using System.Runtime.Intrinsics;
+using Sophia.Native.Cpu;
+
 namespace Sophia.Native.Objectives;
 
 /// <summary>What one trained token contributes: the loss before its normalizer, the derivative by its log-probability, and the ratio before clipping.</summary>
@@ -24,9 +27,9 @@ public static class TokenObjective
     {
         var ratio = options.Ratio switch
         {
-            ImportanceRatio.Token => MathF.Exp(logProbability - behavior),
-            ImportanceRatio.Sequence => MathF.Exp(sequenceLogRatio),
-            ImportanceRatio.Multiple => 2f / (MathF.Exp(behavior - logProbability) + MathF.Exp(snapshot - logProbability)),
+            ImportanceRatio.Token => Exp(logProbability - behavior),
+            ImportanceRatio.Sequence => Exp(sequenceLogRatio),
+            ImportanceRatio.Multiple => 2f / (Exp(behavior - logProbability) + Exp(snapshot - logProbability)),
             _ => 1f,
         };
         var clipped = MathF.Min(MathF.Max(ratio, options.ClipLow), options.ClipHigh);
@@ -42,6 +45,9 @@ public static class TokenObjective
         return new(loss, derivative, ratio);
     }
 
+    /// <summary>The exponential of the CPU's vectors, which has the same bits on every path: not that of the operating system.</summary>
+    private static float Exp(float x) => VectorMath<Simd256, Vector256<float>>.Exp(x);
+
     private static (float Value, float Slope) Divergence(DivergenceEstimator estimator, float difference)
     {
         switch (estimator)
@@ -51,7 +57,7 @@ public static class TokenObjective
             case DivergenceEstimator.K2:
                 return (0.5f * difference * difference, difference);
             default:
-                var inverse = MathF.Exp(-difference);
+                var inverse = Exp(-difference);
                 return (inverse - 1f + difference, 1f - inverse);
         }
     }
