@@ -1,0 +1,268 @@
+namespace Sophia.Native.Models.Generation;
+
+/// <summary>
+/// Continues many prompts at once: free slots of the key-value cache are prefilled with waiting prompts, then every running sequence gets a token per step. What a sequence
+/// draws depends neither on its neighbors nor on when it was started, and the recorded log-probabilities are bitwise those of <see cref="InternVL.Score"/>. Decoding allocates nothing per token.
+/// </summary>
+public sealed class Generator : IDisposable
+{
+    private readonly InternVL _model;
+    private readonly GeneratorPlan _plan;
+    private readonly ModelWorkspace _workspace;
+    private readonly Arena _arena;
+    private readonly Slices _slices;
+    private readonly Running[] _running;
+    private readonly Stack<int> _freeSlots = new();
+    private readonly int[] _drawnTokens;
+    private readonly float[] _drawnLogProbabilities;
+    private readonly List<(float[] Pixels, int FirstVisualRow)> _encoded = [];
+    private int _runningCount;
+
+    /// <summary>Allocates the cache and the workspace.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="plan">The sizes.</param>
+    public Generator(InternVL model, GeneratorPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(plan);
+        _model = model;
+        _plan = plan;
+        var tokens = Math.Max(plan.PrefillTokens, plan.Slots);
+        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, new() { MaximumTokens = tokens, MaximumSequences = plan.Slots, MaximumTiles = plan.PrefillTiles, HeadChunk = 1 });
+        (_arena, _slices) = Arena.Build(model.Backend, "generation", arena => new Slices(arena, model, plan, tokens));
+        _running = new Running[plan.Slots];
+        _drawnTokens = new int[plan.Slots];
+        _drawnLogProbabilities = new float[plan.Slots];
+    }
+
+    /// <summary>Called with the index of a request, a drawn token and its log-probability, in the order of drawing.</summary>
+    public Action<int, int, float>? TokenDrawn { get; set; }
+
+    /// <summary>Bytes of cache and workspace.</summary>
+    public long Bytes => _arena.PeakBytes + _workspace.Bytes;
+
+    /// <summary>Continues every prompt.</summary>
+    /// <param name="requests">The prompts.</param>
+    /// <param name="options">How they are continued.</param>
+    /// <param name="cancellation">Ends early with <see cref="OperationCanceledException"/>.</param>
+    /// <returns>A result per request, in their order.</returns>
+    /// <exception cref="InvalidDataException">A prompt does not fit the model: ids out of range, image tokens that do not match the tiles, or too long.</exception>
+    public GenerationResult[] Generate(IReadOnlyList<GenerationRequest> requests, GenerationOptions options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        ArgumentNullException.ThrowIfNull(options);
+        foreach (var request in requests)
+            Check(request, options);
+        var results = new GenerationResult[requests.Count];
+        var stops = new bool[_model.Config.Text.VocabularySize];
+        foreach (var stop in options.StopIds)
+            stops[stop] = true;
+        _freeSlots.Clear();
+        for (var slot = _plan.Slots - 1; slot >= 0; slot--)
+            _freeSlots.Push(slot);
+        _runningCount = 0;
+        var waiting = 0;
+        while (waiting < requests.Count || _runningCount > 0)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (waiting < requests.Count && _freeSlots.Count > 0)
+                Prefill(requests, ref waiting, options, results, stops);
+            else
+                Decode(options, results, stops);
+        }
+        return results;
+    }
+
+    /// <summary>Frees cache and workspace.</summary>
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _workspace.Dispose();
+    }
+
+    private void Check(GenerationRequest request, GenerationOptions options)
+    {
+        var config = _model.Config;
+        var prompt = request.PromptIds;
+        var limit = Math.Min(_plan.PrefillTokens, _model.MaximumPositions);
+        if (prompt.Length == 0 || prompt.Length > limit)
+            throw new InvalidDataException($"Prompt '{request.Id}': expected 1 to {limit} tokens, found {prompt.Length}.");
+        if (prompt.Length + 1 > _plan.Capacity)
+            throw new InvalidDataException($"Prompt '{request.Id}' has {prompt.Length} tokens, a slot holds {_plan.Capacity}: plan a larger capacity.");
+        if (options.MaximumNewTokens < 1)
+            throw new ArgumentException($"Expected at least one new token, found {options.MaximumNewTokens}.");
+        var visual = 0;
+        foreach (var id in prompt)
+        {
+            if ((uint)id >= (uint)config.Text.VocabularySize)
+                throw new InvalidDataException($"Prompt '{request.Id}': expected token ids in [0, {config.Text.VocabularySize}), found {id}.");
+            visual += id == _model.ImageTokenId ? 1 : 0;
+        }
+        var expected = request.TileCount * config.VisualTokensPerTile;
+        if (visual != expected)
+            throw new InvalidDataException($"Prompt '{request.Id}': {request.TileCount} tiles need {expected} image tokens, found {visual}.");
+        if (request.TileCount > _plan.PrefillTiles)
+            throw new InvalidDataException($"Prompt '{request.Id}' has {request.TileCount} tiles, the generator was planned for {_plan.PrefillTiles}.");
+        var pixels = (long)request.TileCount * 3 * config.TileSize * config.TileSize;
+        if ((request.PixelValues?.Length ?? 0) != pixels)
+            throw new InvalidDataException($"Prompt '{request.Id}': expected {pixels} pixel values, found {request.PixelValues?.Length ?? 0}.");
+    }
+
+    private void Prefill(IReadOnlyList<GenerationRequest> requests, ref int waiting, GenerationOptions options, GenerationResult[] results, bool[] stops)
+    {
+        var batch = _slices.Batch;
+        var first = _runningCount;
+        var tiles = 0;
+        batch.Clear();
+        _encoded.Clear();
+        while (waiting < requests.Count && _freeSlots.Count > 0)
+        {
+            var request = requests[waiting];
+            var visualRow = FindEncoded(request);
+            var newTiles = visualRow < 0 ? request.TileCount : 0;
+            if (batch.TokenCount + request.PromptIds.Length > _plan.PrefillTokens || tiles + newTiles > _plan.PrefillTiles)
+                break;
+            if (newTiles > 0)
+            {
+                visualRow = tiles * _model.Config.VisualTokensPerTile;
+                _model.Backend.Upload<float>(_slices.Pixels.RowRange(tiles, newTiles), request.PixelValues);
+                _encoded.Add((request.PixelValues!, visualRow));
+                tiles += newTiles;
+            }
+            AddPrompt(request, waiting, visualRow, options);
+            waiting++;
+        }
+        if (tiles > 0)
+            _model.EncodeImages(_workspace, _slices.Pixels.RowRange(0, tiles));
+        var visual = tiles > 0 ? _workspace.Projector.Output.RowRange(0, (long)tiles * _model.Config.VisualTokensPerTile) : default;
+        Draw(visual, first, options, results, stops);
+    }
+
+    private int FindEncoded(GenerationRequest request)
+    {
+        foreach (var (pixels, firstVisualRow) in _encoded)
+        {
+            if (ReferenceEquals(pixels, request.PixelValues))
+                return firstVisualRow;
+        }
+        return -1;
+    }
+
+    private void AddPrompt(GenerationRequest request, int index, int visualRow, GenerationOptions options)
+    {
+        var batch = _slices.Batch;
+        var slot = _freeSlots.Pop();
+        var firstRow = slot * _plan.Capacity;
+        var prompt = request.PromptIds;
+        for (var position = 0; position < prompt.Length; position++)
+        {
+            var isVisual = request.TileCount > 0 && prompt[position] == _model.ImageTokenId;
+            batch.AddToken(prompt[position], position, isVisual ? visualRow++ : -1, firstRow + position);
+        }
+        batch.EndSequence(firstRow, prompt.Length, request.SampleNumber);
+        var room = Math.Min(_plan.Capacity, _model.MaximumPositions) - prompt.Length;
+        var limit = Math.Min(options.MaximumNewTokens, room);
+        _running[_runningCount++] = new()
+        {
+            Request = index,
+            Slot = slot,
+            Length = prompt.Length,
+            Sample = request.SampleNumber,
+            Tokens = new int[limit],
+            LogProbabilities = new float[limit],
+        };
+    }
+
+    private void Decode(GenerationOptions options, GenerationResult[] results, bool[] stops)
+    {
+        var batch = _slices.Batch;
+        batch.Clear();
+        for (var i = 0; i < _runningCount; i++)
+        {
+            ref var sequence = ref _running[i];
+            var firstRow = sequence.Slot * _plan.Capacity;
+            batch.AddToken(sequence.Tokens[sequence.Drawn - 1], sequence.Length, -1, firstRow + sequence.Length);
+            sequence.Length++;
+            batch.EndSequence(firstRow, sequence.Length, sequence.Sample);
+        }
+        Draw(default, 0, options, results, stops);
+    }
+
+    /// <summary>Runs the decoder over the described tokens and draws a token for the running sequences from <paramref name="first"/> on.</summary>
+    private void Draw(DeviceView visual, int first, GenerationOptions options, GenerationResult[] results, bool[] stops)
+    {
+        var backend = _model.Backend;
+        var batch = _slices.Batch;
+        var count = batch.SequenceCount;
+        _model.Decoder.Forward(_workspace.Decoder, batch.Upload(_model.RopeTable), visual, _slices.Cache);
+        var hidden = _workspace.Decoder.FinalNorm.RowRange(0, batch.TokenCount);
+        if (count != batch.TokenCount)
+        {
+            var last = _slices.Hidden.RowRange(0, count);
+            backend.EmbeddingForward(last, hidden, batch.LastRowsView, default, batch.NoVisualRows);
+            hidden = last;
+        }
+        var logits = _slices.Logits.RowRange(0, count);
+        backend.LinearForward(logits, hidden, _model.Decoder.Head.Value);
+        var tokens = _slices.Tokens.ColumnRange(0, count);
+        var logProbabilities = _slices.LogProbabilities.ColumnRange(0, count);
+        backend.SampleTokens(tokens, logProbabilities, logits, batch.SamplesView, batch.DrawnPositionsView, options.Sampling);
+        backend.Download<int>(_drawnTokens.AsSpan(0, count), tokens);
+        backend.Download<float>(_drawnLogProbabilities.AsSpan(0, count), logProbabilities);
+        for (var i = 0; i < count; i++)
+        {
+            ref var sequence = ref _running[first + i];
+            sequence.Tokens[sequence.Drawn] = _drawnTokens[i];
+            sequence.LogProbabilities[sequence.Drawn] = _drawnLogProbabilities[i];
+            sequence.Drawn++;
+            TokenDrawn?.Invoke(sequence.Request, _drawnTokens[i], _drawnLogProbabilities[i]);
+        }
+        RemoveFinished(results, stops);
+    }
+
+    private void RemoveFinished(GenerationResult[] results, bool[] stops)
+    {
+        var kept = 0;
+        for (var i = 0; i < _runningCount; i++)
+        {
+            ref var sequence = ref _running[i];
+            var stopped = stops[sequence.Tokens[sequence.Drawn - 1]];
+            if (stopped || sequence.Drawn == sequence.Tokens.Length)
+            {
+                results[sequence.Request] = new(sequence.Tokens[..sequence.Drawn], sequence.LogProbabilities[..sequence.Drawn], stopped ? FinishReason.Stop : FinishReason.Length);
+                _freeSlots.Push(sequence.Slot);
+                continue;
+            }
+            _running[kept++] = sequence;
+        }
+        _runningCount = kept;
+    }
+
+    private struct Running
+    {
+        public int Request;
+        public int Slot;
+        public int Length;
+        public int Sample;
+        public int Drawn;
+        public int[] Tokens;
+        public float[] LogProbabilities;
+    }
+
+    private sealed class Slices(Arena arena, InternVL model, GeneratorPlan plan, int tokens)
+    {
+        public KeyValueCache Cache { get; } = new(arena, model.Config.Text, plan.Slots, plan.Capacity);
+
+        public DecodingBatch Batch { get; } = new(arena, model.Backend, tokens, plan.Slots);
+
+        public DeviceView Pixels { get; } = arena.Take("prefill pixels", plan.PrefillTiles, 3L * model.Config.TileSize * model.Config.TileSize);
+
+        public DeviceView Hidden { get; } = arena.Take("last hidden states", plan.Slots, model.Config.Text.HiddenSize);
+
+        public DeviceView Logits { get; } = arena.Take("logits", plan.Slots, model.Config.Text.VocabularySize);
+
+        public DeviceView Tokens { get; } = arena.Take("drawn tokens", 1, plan.Slots, ElementType.Int32);
+
+        public DeviceView LogProbabilities { get; } = arena.Take("drawn log-probabilities", 1, plan.Slots);
+    }
+}
