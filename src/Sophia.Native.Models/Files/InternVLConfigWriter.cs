@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Sophia.Native.Data.Records;
 
 namespace Sophia.Native.Models.Files;
 
