@@ -1,11 +1,11 @@
 namespace Sophia.Native.Models.Files;
 
-/// <summary>Takes parameters as a checkpoint is read, in chunks of whole rows.</summary>
+/// <summary>Takes parameters in pieces: what a checkpoint is read into, or a random initialization written into.</summary>
 public interface IParameterSink
 {
-    /// <summary>Takes rows of a parameter.</summary>
-    /// <param name="parameter">The parameter.</param>
-    /// <param name="firstRow">The first of the rows.</param>
-    /// <param name="rows">[count, columns] row-major.</param>
+    /// <summary>Takes rows of a parameter. Every row of every parameter comes exactly once, in order within a parameter.</summary>
+    /// <param name="parameter">A parameter of the layout.</param>
+    /// <param name="firstRow">First of the rows.</param>
+    /// <param name="rows">Whole rows, [n, parameter.Columns]; valid during the call only.</param>
     void Write(Parameter parameter, long firstRow, ReadOnlySpan<float> rows);
 }
