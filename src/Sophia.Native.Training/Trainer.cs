@@ -1,0 +1,205 @@
+using Sophia.Native.Models;
+using Sophia.Native.Objectives;
+
+namespace Sophia.Native.Training;
+
+/// <summary>Where the importance ratio finds log mu.</summary>
+public enum BehaviorSource
+{
+    /// <summary>In the record (behavior_logprobs).</summary>
+    Record,
+
+    /// <summary>The policy's own log-probabilities at the start of the round.</summary>
+    Snapshot,
+}
+
+/// <summary>What a step optimizes and the memory it may use.</summary>
+public sealed record TrainerOptions
+{
+    /// <summary>The objective.</summary>
+    public ObjectiveOptions Objective { get; init; } = new();
+
+    /// <summary>The average over tokens.</summary>
+    public NormalizationMode Normalization { get; init; } = NormalizationMode.TokenMean;
+
+    /// <summary>The optimizer.</summary>
+    public AdamWOptions Optimizer { get; init; } = new();
+
+    /// <summary>The sizes of a micro-batch.</summary>
+    public required ModelPlan MicroBatch { get; init; }
+}
+
+/// <summary>What a step reports.</summary>
+/// <param name="Loss">The optimized value before the step.</param>
+/// <param name="GradientNorm">The norm before clipping.</param>
+/// <param name="IsFinite">Whether loss and gradients are finite; if not, no parameter was changed.</param>
+public readonly record struct StepReport(double Loss, double GradientNorm, bool IsFinite);
+
+/// <summary>
+/// Optimizes a model step by step: micro-batches under the token budget, their gradients added up, the norm, AdamW. Two runs over the same samples are bitwise equal.
+/// After the first step nothing is allocated.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly TrainerOptions _options;
+    private readonly ModelWorkspace _workspace;
+    private readonly DeviceBuffer _metricsBuffer;
+    private readonly double[] _metrics = new double[ObjectiveMetrics.Length];
+    private readonly float[] _state = new float[Backend.GradientStateLength];
+    private readonly float[] _normalizers;
+
+    /// <summary>Allocates optimizer state and workspace.</summary>
+    /// <param name="model">The model; its parameter set names the trained groups.</param>
+    /// <param name="options">Objective, optimizer and sizes.</param>
+    public Trainer(InternVL model, TrainerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        Model = model;
+        _options = options;
+        Optimizer = new(model.Parameters, options.Optimizer);
+        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, options.MicroBatch with { Training = true });
+        _metricsBuffer = model.Backend.Allocate(ObjectiveMetrics.Length * sizeof(double));
+        _normalizers = new float[options.MicroBatch.MaximumTokens];
+    }
+
+    /// <summary>The model.</summary>
+    public InternVL Model { get; }
+
+    /// <summary>The optimizer and its state.</summary>
+    public AdamWOptimizer Optimizer { get; }
+
+    /// <summary>The metrics of the last step.</summary>
+    public ObjectiveMetrics Metrics => new(_metrics);
+
+    /// <summary>Bytes of the workspace.</summary>
+    public long WorkspaceBytes => _workspace.Bytes;
+
+    /// <summary>One step over a batch: forward and backward of every micro-batch, then the update.</summary>
+    /// <param name="samples">The batch, at least one sample with a trained token.</param>
+    /// <param name="learningRate">Of this step.</param>
+    /// <param name="snapshots">[samples] the policy's log-probabilities at the start of the round, an entry per token; empty where the ratio does not need them.</param>
+    /// <param name="behavior">Where log mu comes from.</param>
+    /// <exception cref="InvalidDataException">No sample has a trained token, or a sample does not fit.</exception>
+    public StepReport Step(ReadOnlySpan<Sample> samples, double learningRate, ReadOnlySpan<float[]> snapshots = default, BehaviorSource behavior = BehaviorSource.Record)
+    {
+        var backend = Model.Backend;
+        var totals = Totals(samples);
+        if (totals.Tokens == 0)
+            throw new InvalidDataException($"Expected a batch with at least one trained token, found none in {samples.Length} samples (first: '{(samples.IsEmpty ? "" : samples[0].Id)}').");
+        Model.Parameters.ClearGradients();
+        backend.Fill(_metricsBuffer.AsView(ElementType.Float64), 0f);
+        for (var first = 0; first < samples.Length;)
+        {
+            var count = MicroBatchLength(samples[first..]);
+            Accumulate(samples.Slice(first, count), snapshots.IsEmpty ? default : snapshots.Slice(first, count), behavior, totals);
+            first += count;
+        }
+        Optimizer.Step(learningRate);
+        backend.Download<double>(_metrics, _metricsBuffer.AsView(ElementType.Float64));
+        backend.Download<float>(_state, Optimizer.State);
+        var loss = _metrics[ObjectiveMetrics.LossIndex];
+        return new(loss, _state[0], _state[2] == 1f && double.IsFinite(loss));
+    }
+
+    /// <summary>Adds the gradients of a batch without an update; for checks and for other optimizers.</summary>
+    /// <param name="samples">The batch, within one micro-batch.</param>
+    /// <returns>The loss.</returns>
+    public double AccumulateGradients(ReadOnlySpan<Sample> samples)
+    {
+        Model.Backend.Fill(_metricsBuffer.AsView(ElementType.Float64), 0f);
+        Accumulate(samples, default, BehaviorSource.Record, Totals(samples));
+        Model.Backend.Download<double>(_metrics, _metricsBuffer.AsView(ElementType.Float64));
+        return _metrics[ObjectiveMetrics.LossIndex];
+    }
+
+    /// <summary>The policy's log-probabilities of a batch's tokens at the objective's temperature.</summary>
+    /// <param name="samples">Any number of samples.</param>
+    /// <param name="logProbabilities">[samples], each overwritten by [T] with 0 for the first token.</param>
+    public void Snapshot(ReadOnlySpan<Sample> samples, Span<float[]> logProbabilities)
+    {
+        for (var first = 0; first < samples.Length;)
+        {
+            var count = MicroBatchLength(samples[first..]);
+            _workspace.Batch.Pack(samples.Slice(first, count), Model.ImageTokenId);
+            Model.Forward(_workspace);
+            var (packed, _) = Model.Score(_workspace, _options.Objective.Temperature);
+            var host = _normalizers.AsSpan(0, _workspace.Batch.TokenCount);
+            Model.Backend.Download(host, packed);
+            for (var i = 0; i < count; i++)
+            {
+                var length = samples[first + i].Length;
+                var own = new float[length];
+                host.Slice(_workspace.Batch.Offsets[i], length - 1).CopyTo(own.AsSpan(1));
+                logProbabilities[first + i] = own;
+            }
+            first += count;
+        }
+    }
+
+    /// <summary>Frees optimizer state and workspace, not the model.</summary>
+    public void Dispose()
+    {
+        Optimizer.Dispose();
+        _workspace.Dispose();
+        _metricsBuffer.Dispose();
+    }
+
+    private static LossTotals Totals(ReadOnlySpan<Sample> samples)
+    {
+        var (tokens, sequences, roots) = (0L, 0L, 0.0);
+        foreach (var sample in samples)
+        {
+            var trained = sample.TrainedTokens;
+            if (trained == 0)
+                continue;
+            tokens += trained;
+            sequences++;
+            roots += Math.Sqrt(trained);
+        }
+        return new(tokens, sequences, roots);
+    }
+
+    /// <summary>How many of the next samples fit into a micro-batch together.</summary>
+    private int MicroBatchLength(ReadOnlySpan<Sample> samples)
+    {
+        var plan = _options.MicroBatch;
+        var (count, tokens, tiles) = (0, 0, 0);
+        while (count < samples.Length && count < plan.MaximumSequences)
+        {
+            tokens += samples[count].Length;
+            tiles += samples[count].TileCount;
+            if (tokens > plan.MaximumTokens || tiles > plan.MaximumTiles)
+                break;
+            count++;
+        }
+        if (count == 0)
+            throw new InvalidDataException($"Sample '{samples[0].Id}' has {samples[0].Length} tokens and {samples[0].TileCount} tiles, a micro-batch holds {plan.MaximumTokens} and {plan.MaximumTiles}: raise micro_batch_tokens or shorten it.");
+        return count;
+    }
+
+    private void Accumulate(ReadOnlySpan<Sample> samples, ReadOnlySpan<float[]> snapshots, BehaviorSource behavior, in LossTotals totals)
+    {
+        var batch = _workspace.Batch;
+        batch.Pack(samples, Model.ImageTokenId);
+        var normalizers = _normalizers.AsSpan(0, batch.TokenCount);
+        if (!snapshots.IsEmpty)
+            UploadSnapshots(snapshots, normalizers);
+        LossNormalization.Fill(normalizers, batch.Trained, batch.Offsets, _options.Normalization, totals);
+        batch.SetNormalizers(normalizers);
+        Model.Forward(_workspace);
+        var behaviorView = _options.Objective.Ratio == ImportanceRatio.One ? default
+            : behavior == BehaviorSource.Snapshot ? batch.SnapshotLogProbabilities : batch.BehaviorLogProbabilities;
+        Model.Backward(_workspace, _options.Objective, _metricsBuffer.AsView(ElementType.Float64), behaviorView);
+    }
+
+    /// <summary>Shifts the snapshots to the rows that predict their tokens.</summary>
+    private void UploadSnapshots(ReadOnlySpan<float[]> snapshots, Span<float> staging)
+    {
+        var batch = _workspace.Batch;
+        staging.Clear();
+        for (var i = 0; i < snapshots.Length; i++)
+            snapshots[i].AsSpan(1).CopyTo(staging[batch.Offsets[i]..]);
+        Model.Backend.Upload<float>(batch.SnapshotLogProbabilities, staging);
+    }
+}
