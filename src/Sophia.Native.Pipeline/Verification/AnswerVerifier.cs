@@ -1,0 +1,121 @@
+using System.Text.Json;
+using Sophia.Native.Data.Records;
+
+namespace Sophia.Native.Pipeline.Verification;
+
+/// <summary>
+/// The rule verifier of the outcome reward (SOPHIA, arXiv 2507.16814, equation 4): extracts the answer from a response and compares it with the gold one.
+/// Letters, integers, decimals, fractions, mixed numbers, percent, thousands separators, units, roots, simple arithmetic and algebra, lists, tuples,
+/// intervals and sets, ±, LaTeX and plain. What it does not understand it compares as text, and what differs as text is not equal; no input makes it throw,
+/// and its time is bounded by the length of the texts.
+/// </summary>
+public static class AnswerVerifier
+{
+    /// <summary>Longer responses are cut to their end, where the answer stands.</summary>
+    private const int LongestResponse = 1 << 20;
+
+    private const int LongestAnswer = 4096;
+
+    /// <summary>Whether two answers say the same. An empty answer equals nothing.</summary>
+    /// <param name="gold">The gold answer.</param>
+    /// <param name="answer">The other answer, already extracted.</param>
+    public static bool Equal(string? gold, string? answer) => Equal(gold, answer, default);
+
+    /// <summary>Whether a response answers a question rightly. A truncated response is never right; a question without a gold answer has no right response.</summary>
+    /// <param name="response">The whole text of the response, thinking included.</param>
+    /// <param name="question">The question with its gold answer and options.</param>
+    /// <param name="truncated">Whether the response stopped at a length limit.</param>
+    /// <remarks>MathVista's field <c>precision</c> and OlympiadBench's field <c>error</c> set the tolerance where the record has them.</remarks>
+    public static bool Verify(string response, QuestionRecord question, bool truncated = false)
+    {
+        ArgumentNullException.ThrowIfNull(response);
+        ArgumentNullException.ThrowIfNull(question);
+        if (truncated || string.IsNullOrWhiteSpace(question.Answer)) return false;
+        ValueTolerance tolerance = ToleranceOf(question);
+        if (response.Length > LongestResponse) response = response[^LongestResponse..];
+        int goldOption = question.Options.Count > 1 ? GoldOption(question.Answer, question.Options, tolerance) : -1;
+        foreach (string candidate in AnswerExtraction.Candidates(response))
+        {
+            if (candidate.Length > LongestAnswer) continue;
+            if (goldOption >= 0)
+            {
+                int option = OptionInference.Infer(candidate, question.Options, tolerance);
+                if (option >= 0) return option == goldOption;
+            }
+            else if (Equal(question.Answer, candidate, tolerance))
+            {
+                return true;
+            }
+        }
+
+        return goldOption < 0 && BoxesTogether(response, question.Answer, tolerance);
+    }
+
+    /// <summary>The answer a response gives: the last balanced <c>\boxed{}</c>, else what follows "answer is" and the like, else the last line; null for an empty response.</summary>
+    public static string? Extract(string response)
+    {
+        ArgumentNullException.ThrowIfNull(response);
+        if (response.Length > LongestResponse) response = response[^LongestResponse..];
+        string candidate = AnswerExtraction.Candidates(response)[0].Trim();
+        return candidate.Length == 0 ? null : candidate;
+    }
+
+    private static bool Equal(string? gold, string? answer, in ValueTolerance tolerance)
+    {
+        if (gold is null || answer is null || gold.Length > LongestAnswer || answer.Length > LongestAnswer) return false;
+        string plainGold = AnswerText.Normalize(gold), plainAnswer = AnswerText.Normalize(answer);
+        if (AnswerComparison.Equal(plainGold, plainAnswer, tolerance)) return true;
+        // A gold letter without options to look at: (B), B. and "B) red" name it.
+        return plainGold.Length == 1 && plainGold[0] is >= 'A' and <= 'Z' && OptionInference.Letter(plainAnswer, 26) == plainGold[0] - 'A';
+    }
+
+    /// <summary>A letter within the options, else the option whose text the gold answer is, else -1.</summary>
+    private static int GoldOption(string gold, IReadOnlyList<string> options, in ValueTolerance tolerance)
+    {
+        string plain = AnswerText.Normalize(gold);
+        int letter = OptionInference.Letter(plain, Math.Min(options.Count, 26));
+        if (letter >= 0) return letter;
+        for (int i = 0; i < options.Count && i < 26; i++)
+        {
+            if (AnswerComparison.Equal(AnswerText.Normalize(options[i]), plain, tolerance)) return i;
+        }
+
+        return -1;
+    }
+
+    /// <summary>Several answers in boxes of their own (OlympiadBench joins them): as many last boxes as the gold list has parts.</summary>
+    private static bool BoxesTogether(string response, string gold, in ValueTolerance tolerance)
+    {
+        List<string> boxes = AnswerExtraction.Boxes(response);
+        for (int count = 2; count <= boxes.Count && count <= 8; count++)
+        {
+            if (Equal(gold, string.Join(", ", boxes[^count..]), tolerance)) return true;
+        }
+
+        return false;
+    }
+
+    private static ValueTolerance ToleranceOf(QuestionRecord question)
+    {
+        double? absolute = null;
+        int? decimals = null;
+        foreach ((string name, JsonElement value) in question.UnknownFields)
+        {
+            if (name == "error" && TryNumber(value, out double error) && error > 0) absolute = error;
+            if (name == "precision" && TryNumber(value, out double precision) && precision is >= 0 and <= 12) decimals = (int)precision;
+        }
+
+        return new ValueTolerance(absolute, decimals);
+    }
+
+    private static bool TryNumber(JsonElement value, out double number)
+    {
+        number = 0;
+        return value.ValueKind switch
+        {
+            JsonValueKind.Number => value.TryGetDouble(out number) && double.IsFinite(number),
+            JsonValueKind.String => ExpressionEvaluator.TryEvaluate(value.GetRawText().AsSpan().Trim('"'), 0, out number, out bool variables) && !variables,
+            _ => false,
+        };
+    }
+}

@@ -1,0 +1,112 @@
+namespace Sophia.Native.Pipeline.Verification;
+
+/// <summary>Which option of a multiple-choice question an answer names: by its letter or by its text (the rules of VLMEvalKit's prefetch, made strict).</summary>
+internal static class OptionInference
+{
+    private const string Separators = ".()[],:;!*#{}\n\r\t \"'$\\";
+
+    /// <summary>The index of the option, or -1 where none or more than one is named.</summary>
+    public static int Infer(string answer, IReadOnlyList<string> options, in ValueTolerance tolerance)
+    {
+        int count = Math.Min(options.Count, 26);
+        string plain = AnswerText.Normalize(answer);
+        int letter = Letter(plain, count);
+        if (letter >= 0) return letter;
+        int text = ByEqualText(plain, options, count, tolerance);
+        if (text >= 0) return text;
+        letter = LetterAmongWords(answer, count);
+        return letter >= 0 ? letter : ByContainedText(plain, options, count);
+    }
+
+    /// <summary>An answer that is a letter: A, (A), A., option A, A) text, A: text; or -1.</summary>
+    public static int Letter(string plain, int count)
+    {
+        ReadOnlySpan<char> rest = plain.AsSpan().Trim();
+        foreach (string word in (ReadOnlySpan<string>)["option", "choice", "answer"])
+        {
+            if (rest.StartsWith(word, StringComparison.OrdinalIgnoreCase)) rest = rest[word.Length..].TrimStart(" :");
+        }
+
+        bool bracket = rest.Length > 0 && rest[0] is '(' or '[' or '{';
+        if (bracket) rest = rest[1..].TrimStart();
+        if (rest.Length == 0) return -1;
+        char letter = rest.Length == 1 ? char.ToUpperInvariant(rest[0]) : rest[0];
+        int index = letter - 'A';
+        if (index < 0 || index >= count) return -1;
+        rest = rest[1..].TrimStart();
+        if (rest.Length == 0) return bracket ? -1 : index;
+        bool mark = rest[0] is ')' or ']' or '}' || !bracket && rest[0] is '.' or ':';
+        if (!mark) return -1;
+        // Two letters in brackets behind each other, (A)(B), are not one.
+        return Letter(rest[1..].ToString(), count) is var second && second >= 0 && second != index ? -1 : index;
+    }
+
+    /// <summary>Exactly one option letter among the words, and within the last five; A before another word is an article.</summary>
+    private static int LetterAmongWords(string answer, int count)
+    {
+        List<Range> words = [];
+        foreach (Range range in answer.AsSpan().SplitAny(Separators))
+        {
+            if (range.End.Value > range.Start.Value) words.Add(range);
+        }
+
+        int found = -1, position = 0;
+        for (int i = 0; i < words.Count; i++)
+        {
+            ReadOnlySpan<char> word = answer.AsSpan(words[i]);
+            if (word.Length != 1 || word[0] < 'A' || word[0] >= 'A' + count) continue;
+            if (found >= 0 && found != word[0] - 'A') return -1;
+            found = word[0] - 'A';
+            position = i;
+        }
+
+        if (found < 0 || position < words.Count - 5) return -1;
+        return found == 0 && position < words.Count - 1 && words.Count > 3 ? -1 : found;
+    }
+
+    private static int ByEqualText(string plain, IReadOnlyList<string> options, int count, in ValueTolerance tolerance)
+    {
+        int found = -1;
+        for (int i = 0; i < count; i++)
+        {
+            if (!AnswerComparison.Equal(AnswerText.Normalize(options[i]), plain, tolerance)) continue;
+            if (found >= 0) return -1;
+            found = i;
+        }
+
+        return found;
+    }
+
+    /// <summary>The only option whose text stands in the answer, if the answer is shorter than twice all options together.</summary>
+    private static int ByContainedText(string plain, IReadOnlyList<string> options, int count)
+    {
+        string answer = AnswerText.Squeeze(plain);
+        int total = 0;
+        for (int i = 0; i < count; i++) total += options[i].Length;
+        if (answer.Length > 2 * total) return -1;
+        int found = -1;
+        for (int i = 0; i < count; i++)
+        {
+            string option = AnswerText.Squeeze(AnswerText.Normalize(options[i]));
+            if (option.Length == 0 || !ContainsWhole(answer, option)) continue;
+            if (found >= 0) return -1;
+            found = i;
+        }
+
+        return found;
+    }
+
+    /// <summary>Contained and not inside a longer number: 3 does not stand in 13.</summary>
+    private static bool ContainsWhole(string text, string part)
+    {
+        for (int at = text.IndexOf(part, StringComparison.Ordinal); at >= 0; at = text.IndexOf(part, at + 1, StringComparison.Ordinal))
+        {
+            int end = at + part.Length;
+            bool begins = at == 0 || !char.IsAsciiDigit(part[0]) || !(char.IsAsciiDigit(text[at - 1]) || text[at - 1] is '.' or '-');
+            bool ends = end == text.Length || !char.IsAsciiDigit(part[^1]) || !(char.IsAsciiDigit(text[end]) || text[end] is '.' or '/' or '^');
+            if (begins && ends) return true;
+        }
+
+        return false;
+    }
+}
