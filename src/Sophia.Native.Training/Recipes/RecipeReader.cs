@@ -1,0 +1,132 @@
+using System.Text.Json;
+using Sophia.Native.Models;
+using Sophia.Native.Objectives;
+
+namespace Sophia.Native.Training.Recipes;
+
+/// <summary>Reads recipes key by key, so that every message can name the key.</summary>
+internal static class RecipeReader
+{
+    public static Recipe Load(string path)
+    {
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{path}: expected a recipe, found no such file.", path);
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(File.ReadAllBytes(path), new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        }
+        catch (JsonException fault)
+        {
+            throw new InvalidDataException($"{path}: expected JSON, found a fault at line {fault.LineNumber + 1}: {fault.Message}");
+        }
+        using (document)
+            return Read(new(path, "", document.RootElement));
+    }
+
+    private static Recipe Read(RecipeSection root)
+    {
+        root.Allow("objective", "optimizer", "schedule", "gradient_clip", "steps", "epochs", "batch_sequences", "batch_tokens", "micro_batch_tokens", "max_sequence_tokens",
+            "recompute", "freeze", "checkpoint_every", "eval_every", "shuffle", "data_mix", "save_dtype");
+        root.Refuse("data_mix", "eval_every");
+        if (root.Boolean("recompute", false))
+            throw root.Fault("recompute", "false: activations are kept in this version");
+        if (root.Has("steps") && root.Has("epochs"))
+            throw root.Fault("steps", "either steps or epochs, not both");
+        if (root.Has("batch_sequences") && root.Has("batch_tokens"))
+            throw root.Fault("batch_sequences", "either batch_sequences or batch_tokens, not both");
+        var defaults = new Recipe();
+        var recipe = defaults with
+        {
+            Steps = root.Integer("steps", 0, 1, int.MaxValue),
+            Epochs = root.Integer("epochs", defaults.Epochs, 1, int.MaxValue),
+            BatchSequences = root.Has("batch_tokens") ? 0 : root.Integer("batch_sequences", defaults.BatchSequences, 1, int.MaxValue),
+            BatchTokens = root.Integer("batch_tokens", 0, 1, int.MaxValue),
+            MicroBatchTokens = root.Integer("micro_batch_tokens", defaults.MicroBatchTokens, 1, 1 << 24),
+            MaximumSequenceTokens = root.Integer("max_sequence_tokens", 0, 1, 1 << 24),
+            CheckpointEvery = root.Integer("checkpoint_every", 0, 0, int.MaxValue),
+            Shuffle = root.Boolean("shuffle", true),
+            SaveBFloat16 = root.Choice("save_dtype", "fp32", ("fp32", false), ("bf16", true)),
+            Freeze = ReadFreeze(root, defaults.Freeze),
+        };
+        recipe = ReadObjective(root.Section("objective"), recipe);
+        recipe = ReadOptimizer(root.Section("optimizer"), recipe, root.Number("gradient_clip", recipe.Optimizer.GradientClip, double.Epsilon, double.MaxValue));
+        return ReadSchedule(root.Section("schedule"), recipe);
+    }
+
+    private static Recipe ReadObjective(RecipeSection section, Recipe recipe)
+    {
+        section.Allow("name", "ratio", "behavior", "clip", "normalization", "kl");
+        section.Choice("name", "sophia", ("sophia", 0));
+        var (low, high) = section.Bounds("clip", recipe.ClipLow, recipe.ClipHigh);
+        recipe = recipe with
+        {
+            Ratio = section.Choice("ratio", "token", ("one", ImportanceRatio.One), ("token", ImportanceRatio.Token), ("sequence", ImportanceRatio.Sequence), ("multiple", ImportanceRatio.Multiple)),
+            Behavior = section.Choice("behavior", "record", ("record", BehaviorSource.Record), ("snapshot", BehaviorSource.Snapshot)),
+            ClipLow = low,
+            ClipHigh = high,
+            Normalization = section.Choice("normalization", "token-mean", ("token-mean", NormalizationMode.TokenMean), ("token-sum", NormalizationMode.TokenSum),
+                ("sequence-mean-token-sum", NormalizationMode.SequenceMeanTokenSum), ("sequence-mean-token-mean", NormalizationMode.SequenceMeanTokenMean), ("square", NormalizationMode.Square)),
+        };
+        if (!section.Has("kl"))
+            return recipe;
+        var divergence = section.Section("kl");
+        divergence.Allow("estimator", "coefficient", "reference");
+        return recipe with
+        {
+            Divergence = divergence.Choice("estimator", "k3", ("k1", DivergenceEstimator.K1), ("k2", DivergenceEstimator.K2), ("k3", DivergenceEstimator.K3)),
+            DivergenceCoefficient = divergence.Number("coefficient", 0.01, 0, 1e6),
+            Reference = divergence.Choice("reference", "initial", ("record", ReferenceSource.Record), ("initial", ReferenceSource.Initial)),
+        };
+    }
+
+    private static Recipe ReadOptimizer(RecipeSection section, Recipe recipe, double clip)
+    {
+        section.Allow("name", "learning_rate", "betas", "epsilon", "weight_decay", "moments");
+        section.Choice("name", "adamw", ("adamw", 0));
+        section.Choice("moments", "fp32", ("fp32", 0));
+        var (beta1, beta2) = section.Bounds("betas", recipe.Optimizer.Beta1, recipe.Optimizer.Beta2);
+        if (beta1 is not (>= 0 and < 1) || beta2 is not (>= 0 and < 1))
+            throw section.Fault("betas", "two numbers in [0, 1)");
+        return recipe with
+        {
+            LearningRate = section.Number("learning_rate", recipe.LearningRate, 0, 1e3),
+            Optimizer = new()
+            {
+                Beta1 = beta1.Value,
+                Beta2 = beta2.Value,
+                Epsilon = section.Number("epsilon", recipe.Optimizer.Epsilon, 0, 1),
+                WeightDecay = section.Number("weight_decay", recipe.Optimizer.WeightDecay, 0, 1e3),
+                GradientClip = clip,
+            },
+        };
+    }
+
+    private static Recipe ReadSchedule(RecipeSection section, Recipe recipe)
+    {
+        section.Allow("name", "warmup_steps", "final_fraction");
+        return recipe with
+        {
+            Schedule = new(section.Choice("name", "cosine", ("constant", ScheduleShape.Constant), ("cosine", ScheduleShape.Cosine)),
+                section.Integer("warmup_steps", 0, 0, int.MaxValue), section.Number("final_fraction", recipe.Schedule.FinalFraction, 0, 1)),
+        };
+    }
+
+    private static IReadOnlyList<ParameterGroup> ReadFreeze(RecipeSection root, IReadOnlyList<ParameterGroup> fallback)
+    {
+        if (!root.Has("freeze"))
+            return fallback;
+        var groups = new List<ParameterGroup>();
+        foreach (var name in root.Texts("freeze"))
+        {
+            groups.Add(name switch
+            {
+                "vision" => ParameterGroup.Vision,
+                "projector" => ParameterGroup.Projector,
+                "decoder" => ParameterGroup.Decoder,
+                _ => throw root.Fault("freeze", $"vision, projector or decoder, found \"{name}\""),
+            });
+        }
+        return groups;
+    }
+}
