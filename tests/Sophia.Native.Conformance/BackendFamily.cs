@@ -1,0 +1,52 @@
+using Xunit;
+
+namespace Sophia.Native.Conformance;
+
+/// <summary>
+/// The backend under test, and others that must give the same bits (other numbers of threads, for example). One family serves a test class; it opens its backends on first use.
+/// </summary>
+public abstract class BackendFamily : IDisposable
+{
+    private readonly Lazy<IReadOnlyList<Backend>> _backends;
+
+    /// <summary>Creates the family without opening anything.</summary>
+    protected BackendFamily() => _backends = new(Open);
+
+    /// <summary>The backend under test.</summary>
+    public Backend Subject
+    {
+        get
+        {
+            if (WhyNot is { } reason)
+                Assert.Skip(reason);
+            return _backends.Value[0];
+        }
+    }
+
+    /// <summary>All backends that must give the same bits, the one under test first.</summary>
+    public IReadOnlyList<Backend> Equivalents
+    {
+        get
+        {
+            _ = Subject;
+            return _backends.Value;
+        }
+    }
+
+    /// <summary>Why the family cannot be served on this machine, or null.</summary>
+    public virtual string? WhyNot => null;
+
+    /// <summary>Opens the backend under test, then its equivalents.</summary>
+    protected abstract IReadOnlyList<Backend> Open();
+
+    /// <summary>Closes the backends.</summary>
+    public void Dispose()
+    {
+        if (_backends.IsValueCreated)
+        {
+            foreach (var backend in _backends.Value)
+                backend.Dispose();
+        }
+        GC.SuppressFinalize(this);
+    }
+}

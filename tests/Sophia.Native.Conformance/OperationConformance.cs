@@ -1,0 +1,144 @@
+using Xunit;
+
+namespace Sophia.Native.Conformance;
+
+/// <summary>
+/// What every backend must do with every row of the table (<see cref="CaseTable"/>). A backend's test project derives one class for each path it has and hands in the family of its backends.
+/// </summary>
+/// <param name="family">The backend under test and those that must give the same bits.</param>
+public abstract partial class OperationConformance(BackendFamily family)
+{
+    /// <summary>All cases.</summary>
+    public static TheoryData<string> CaseNames => Names(_ => true);
+
+    /// <summary>The cases for which calling twice means something.</summary>
+    public static TheoryData<string> RepeatableNames => Names(instance => instance.CanRepeat);
+
+    /// <summary>The cases whose batch has several independent items.</summary>
+    public static TheoryData<string> BatchedNames => Names(instance => instance.Items > 1);
+
+    /// <summary>The cases with an output that may lie where an input lies.</summary>
+    public static TheoryData<string> AliasNames => Names(instance => instance.Aliases.Count > 0);
+
+    /// <summary>The backend under test.</summary>
+    protected Backend Subject => family.Subject;
+
+    /// <summary>All backends that must give the same bits.</summary>
+    protected IReadOnlyList<Backend> Equivalents => family.Equivalents;
+
+    [Theory]
+    [MemberData(nameof(CaseNames))]
+    public void The_result_is_that_of_the_reference(string name)
+    {
+        var instance = CaseTable.Find(name).Build();
+        using var device = new DeviceCase(Subject, instance, name);
+        Call(device);
+        instance.Reference();
+        device.CheckSentinels();
+        device.CheckValues();
+    }
+
+    [Theory]
+    [MemberData(nameof(CaseNames))]
+    public void Column_ranges_of_wider_matrices_are_left_and_right_untouched(string name)
+    {
+        var instance = CaseTable.Find(name).Build();
+        using var device = new DeviceCase(Subject, instance, name, Layout.Strided);
+        Call(device);
+        instance.Reference();
+        device.CheckSentinels();
+        device.CheckValues();
+    }
+
+    [Theory]
+    [MemberData(nameof(RepeatableNames))]
+    public void Two_calls_add_gradients_twice_and_overwrite_the_rest(string name)
+    {
+        var instance = CaseTable.Find(name).Build();
+        using var device = new DeviceCase(Subject, instance, name, Layout.Contiguous, Poison.Large);
+        Call(device);
+        device.Call();
+        instance.Reference();
+        instance.Reference();
+        device.CheckSentinels();
+        device.CheckValues(calls: 2);
+    }
+
+    [Theory]
+    [MemberData(nameof(CaseNames))]
+    public void Every_run_and_every_number_of_threads_gives_the_same_bits(string name)
+    {
+        var instance = CaseTable.Find(name).Build();
+        using var first = new DeviceCase(Subject, instance, name);
+        Call(first);
+        var expected = first.DownloadWritten();
+        foreach (var backend in Equivalents)
+        {
+            using var device = new DeviceCase(backend, instance, name, Layout.Contiguous, Poison.Large);
+            Call(device);
+            device.CheckSameBits(expected, $"the first run on {Subject.Description}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(BatchedNames))]
+    public void An_item_gives_the_same_bits_alone_and_in_any_batch(string name)
+    {
+        var instance = CaseTable.Find(name).Build();
+        using var whole = new DeviceCase(Subject, instance, name);
+        Call(whole);
+        var expected = whole.DownloadWritten(accumulated: false);
+        foreach (var size in (ReadOnlySpan<int>)[1, 5, 16])
+        {
+            if (size >= instance.Items)
+                continue;
+            using var parts = new DeviceCase(Subject, instance, name, Layout.Contiguous, Poison.Large);
+            for (var first = 0; first < instance.Items; first += size)
+                parts.CallItems(first, Math.Min(size, instance.Items - first));
+            parts.CheckSentinels();
+            parts.CheckSameBits(expected, $"the whole batch (items by {size})");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(AliasNames))]
+    public void An_output_may_lie_on_the_input_the_contract_names(string name)
+    {
+        var instance = CaseTable.Find(name).Build();
+        using var apart = new DeviceCase(Subject, instance, name);
+        Call(apart);
+        var expected = apart.DownloadWritten();
+        foreach (var (output, input) in instance.Aliases)
+        {
+            using var together = new DeviceCase(Subject, instance, name);
+            together.Alias(output, input);
+            Call(together);
+            together.CheckSentinels();
+            together.CheckSameBits(expected, $"with {output.Name} apart from {input.Name}");
+        }
+    }
+
+    /// <summary>Calls the operation; where the backend does not support it the test is skipped by name, which the backend's own tests may forbid.</summary>
+    private protected static void Call(DeviceCase device)
+    {
+        try
+        {
+            device.Call();
+        }
+        catch (NotSupportedException unsupported)
+        {
+            Assert.Skip($"Not supported: {unsupported.Message}");
+        }
+    }
+
+    private static TheoryData<string> Names(Predicate<CaseInstance> wanted)
+    {
+        var names = new TheoryData<string>();
+        foreach (var (name, instance) in CaseTable.Samples)
+        {
+            if (wanted(instance))
+                names.Add(name);
+        }
+        return names;
+    }
+}
