@@ -9,23 +9,23 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     protected override void RopeCore(DeviceView values, DeviceView table, DeviceView positions, int headSize, bool inverse)
     {
-        CheckRows(positions, table.Rows, "Rope: positions", "rows of the table");
+        CheckRows("Rope", "positions", positions, table.Rows, "rows of the table");
         RowLoop.Run(_path, _pool, new RopeRow(values, table, positions, headSize, inverse), values.Rows, values.Columns);
     }
 
     /// <summary>Every entry of a vector of row numbers must lie in [0, limit).</summary>
-    private static void CheckRows(DeviceView rows, long limit, string name, string limitName)
+    private static void CheckRows(string operation, string name, DeviceView rows, long limit, string limitName)
     {
         var numbers = (int*)rows.Address;
         for (nint n = 0; n < rows.Length; n++)
         {
             if ((uint)numbers[n] >= limit)
-                ThrowRow(name, n, numbers[n], limit, limitName);
+                ThrowRow(operation, name, n, numbers[n], limit, limitName);
         }
     }
 
-    private static void ThrowRow(string name, nint row, int found, long limit, string limitName) =>
-        throw new ArgumentOutOfRangeException(name, found, $"{name}[{row}] must be at least 0 and below {limit}, the number of {limitName}, found {found}.");
+    private static void ThrowRow(string operation, string name, nint row, int found, long limit, string limitName) =>
+        throw new ArgumentOutOfRangeException(name, $"{operation}: {name}[{row}] must be at least 0 and below {limit}, the number of {limitName}, found {found}.");
 
     private readonly struct RopeRow(DeviceView values, DeviceView table, DeviceView positions, int headSize, bool inverse) : IRowOperator
     {

@@ -24,4 +24,8 @@ internal unsafe struct RowCursor
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void MoveTo(nint row) => Row = At(row);
+
+    /// <summary>Copies adjacent elements; the two must not overlap.</summary>
+    public static void Copy(float* destination, float* source, nint count) =>
+        Buffer.MemoryCopy(source, destination, count * sizeof(float), count * sizeof(float));
 }
