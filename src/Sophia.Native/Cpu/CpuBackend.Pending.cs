@@ -6,12 +6,6 @@ namespace Sophia.Native.Cpu;
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
-    protected override void AttentionForwardCore(DeviceView output, DeviceView logSumExp, DeviceView query, DeviceView key, DeviceView value, in AttentionSequences sequences, int headSize, float scale) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    protected override void AttentionBackwardCore(DeviceView dQuery, DeviceView dKey, DeviceView dValue, DeviceView delta, DeviceView dOutput, DeviceView query, DeviceView key, DeviceView value, DeviceView output, DeviceView logSumExp, in AttentionSequences sequences, int headSize, float scale) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
     protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature) => throw new NotSupportedException();
 
     /// <inheritdoc/>

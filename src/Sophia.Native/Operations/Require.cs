@@ -47,7 +47,33 @@ internal static class Require
             throw new ArgumentException($"{operation}: expected {expectation}.");
     }
 
+    /// <summary>The same with values in the message, which is put together only where the condition does not hold: a step allocates nothing.</summary>
+    public static void That(bool condition, [InterpolatedStringHandlerArgument(nameof(condition))] ref Expectation expectation, [CallerMemberName] string operation = "")
+    {
+        if (!condition)
+            throw new ArgumentException($"{operation}: expected {expectation.ToStringAndClear()}.");
+    }
+
     [DoesNotReturn]
     private static void Fail(DeviceView view, string expected, string name, string operation) =>
         throw new ArgumentException($"{operation}: {name} must be {expected}, found {view}.", name);
+
+    /// <summary>An interpolated message that is formatted only where its condition does not hold.</summary>
+    [InterpolatedStringHandler]
+    public ref struct Expectation
+    {
+        private DefaultInterpolatedStringHandler _text;
+
+        public Expectation(int literalLength, int formattedCount, bool condition, out bool isNeeded)
+        {
+            isNeeded = !condition;
+            _text = isNeeded ? new(literalLength, formattedCount) : default;
+        }
+
+        public void AppendLiteral(string text) => _text.AppendLiteral(text);
+
+        public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
+
+        public string ToStringAndClear() => _text.ToStringAndClear();
+    }
 }

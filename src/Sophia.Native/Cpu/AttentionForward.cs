@@ -1,0 +1,317 @@
+using System.Runtime.CompilerServices;
+
+namespace Sophia.Native.Cpu;
+
+/// <summary>
+/// Attention, forward. A work item is a tile of neighboring queries of one sequence, with all heads that read one key-value head: its rows, position by position
+/// and head by head within a position, share the blocks of keys and values.
+/// </summary>
+/// <remarks>
+/// The law of bits, for a row (query and head) and block of 64 keys: score[j] = scale * (chain over d of q[d] * k[j, d]); maximum over the visible keys;
+/// p[j] = exp(score[j] - maximum); sum of p in lanes that depend on j alone; partial[d] = chain over the visible j of p[j] * v[j, d], from 0.
+/// The first block's maximum, sum and partial are the row's; each later one is merged: both sides are rescaled to the larger maximum and added. At the end output = partial / sum.
+/// None of it depends on the other rows of the tile or on keys the row does not see: chains end at the last visible key, and lanes beyond it are set to minus
+/// infinity before the maximum and to 0 before the sum. So prefill, prefill in pieces and decoding agree bitwise, and what lies behind a sequence is never used.
+/// 4 * D operations for each visible pair of query and key. Scores never leave the first-level cache.
+/// </remarks>
+internal static unsafe class AttentionForward<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+{
+    private const int KeyBlock = Backend.AttentionKeyBlock;
+
+    /// <summary>Rows of a tile, unless one position alone has more.</summary>
+    private const int TileRows = 64;
+
+    /// <summary>From so many rows on values are first copied together: rows of memory far apart would fall on the same lines of the cache again and again.</summary>
+    private const int CopyValuesFrom = 16;
+
+    public static void Run(WorkerPool pool, in AttentionLayout layout, DeviceView output, DeviceView logSumExp, DeviceView query, DeviceView key, DeviceView value)
+    {
+        Call call;
+        call.Layout = layout;
+        call.Output = (float*)output.Address;
+        call.OutputStride = (nint)output.Stride;
+        call.LogSumExp = logSumExp.IsAbsent ? null : (float*)logSumExp.Address;
+        call.LogSumExpStride = (nint)logSumExp.Stride;
+        call.Query = (float*)query.Address;
+        call.QueryStride = (nint)query.Stride;
+        call.Key = (float*)key.Address;
+        call.KeyStride = (nint)key.Stride;
+        call.Value = (float*)value.Address;
+        call.ValueStride = (nint)value.Stride;
+        call.TilePositions = Math.Max(1, TileRows / layout.GroupSize);
+        call.Tiles = (layout.MaximumQueries + call.TilePositions - 1) / call.TilePositions;
+        pool.Run(&RunItem, &call, checked(layout.Sequences * layout.KeyValueHeads * call.Tiles));
+    }
+
+    private static void RunItem(void* context, int index, int workerIndex)
+    {
+        Call* call = (Call*)context;
+        // The last tiles of a sequence see the most keys: they come first, so that no long item is left at the end.
+        int tile = call->Tiles - 1 - index % call->Tiles;
+        int pair = index / call->Tiles;
+        int keyValueHead = pair % call->Layout.KeyValueHeads;
+        int sequence = pair / call->Layout.KeyValueHeads;
+        int first = tile * call->TilePositions;
+        int positions = Math.Min(call->TilePositions, call->Layout.Queries(sequence) - first);
+        if (positions > 0)
+            Compute(*call, WorkerPool.Current.Scratch(workerIndex), sequence, keyValueHead, first, positions);
+    }
+
+    private static void Compute(in Call call, WorkerScratch scratch, int sequence, int keyValueHead, int firstPosition, int positions)
+    {
+        int headSize = call.Layout.HeadSize;
+        int groupSize = call.Layout.GroupSize;
+        int headVectors = headSize / TSimd.Width;
+        int rows = positions * groupSize;
+        Tile tile = new(scratch, rows, headSize);
+        nint queryRow = call.Layout.FirstQuery(sequence) + firstPosition;
+        nint headColumn = (nint)keyValueHead * groupSize * headSize;
+        BlockProduct<TSimd, TVector>.Copy(tile.Queries, (nint)groupSize * headSize, call.Query + queryRow * call.QueryStride + headColumn, call.QueryStride, positions, groupSize * headSize);
+        for (int row = 0; row < rows; row++)
+            tile.Visible[row] = call.Layout.VisibleKeys(sequence, firstPosition + row / groupSize);
+
+        int seen = tile.Visible[rows - 1];
+        float* key = call.Key + call.Layout.FirstKey(sequence) * call.KeyStride + (nint)keyValueHead * headSize;
+        float* value = call.Value + call.Layout.FirstKey(sequence) * call.ValueStride + (nint)keyValueHead * headSize;
+        int firstRow = 0;
+        for (int block = 0; block < seen; block += KeyBlock)
+        {
+            int keys = Math.Min(KeyBlock, seen - block);
+            int keyVectors = (keys + TSimd.Width - 1) / TSimd.Width;
+            // Rows see more keys the later they stand; those before firstRow see none of this block.
+            while (tile.Visible[firstRow] <= block)
+                firstRow++;
+            BlockProduct<TSimd, TVector>.Transpose(tile.KeysTransposed, KeyBlock, key + block * call.KeyStride, call.KeyStride, keys, headSize, tile.Staging);
+            BlockProduct<TSimd, TVector>.Multiply(tile.Scores + (nint)firstRow * KeyBlock, KeyBlock, tile.Queries + (nint)firstRow * headSize, headSize, 1, tile.KeysTransposed, KeyBlock,
+                rows - firstRow, keyVectors, headSize, false);
+            for (int row = firstRow; row < rows; row++)
+                Exponentiate(tile.Scores + (nint)row * KeyBlock, tile.Lanes, Math.Min(tile.Visible[row] - block, KeyBlock), call.Layout.Scale, out tile.BlockMaximum[row], out tile.BlockSum[row]);
+
+            float* values = value + block * call.ValueStride;
+            nint valueStride = call.ValueStride;
+            if (rows >= CopyValuesFrom)
+            {
+                BlockProduct<TSimd, TVector>.Copy(tile.Values, headSize, values, valueStride, keys, headSize);
+                values = tile.Values;
+                valueStride = headSize;
+            }
+            float* partial = block == 0 ? tile.Sums : tile.Partial;
+            MultiplyValues(tile, partial, block, firstRow, rows, values, valueStride, headSize);
+            if (block == 0)
+            {
+                for (int row = firstRow; row < rows; row++)
+                {
+                    tile.Maximum[row] = tile.BlockMaximum[row];
+                    tile.Sum[row] = tile.BlockSum[row];
+                }
+            }
+            else
+            {
+                Merge(tile, firstRow, rows, headVectors);
+            }
+        }
+
+        for (int row = 0; row < rows; row++)
+        {
+            nint position = queryRow + row / groupSize;
+            int head = row % groupSize;
+            float* destination = call.Output + position * call.OutputStride + headColumn + (nint)head * headSize;
+            bool sees = tile.Visible[row] > 0;
+            TVector sum = TSimd.Create(sees ? tile.Sum[row] : 1f);
+            for (int vector = 0; vector < headVectors; vector++)
+            {
+                TVector numerator = sees ? TSimd.Load(tile.Sums + (nint)row * headSize + vector * TSimd.Width) : TSimd.Zero;
+                TSimd.Store(destination + vector * TSimd.Width, TSimd.Divide(numerator, sum));
+            }
+            if (call.LogSumExp != null)
+            {
+                call.LogSumExp[position * call.LogSumExpStride + keyValueHead * groupSize + head] =
+                    sees ? tile.Maximum[row] + VectorMath<TSimd, TVector>.Log(tile.Sum[row]) : float.NegativeInfinity;
+            }
+        }
+    }
+
+    /// <summary>Scores of a row and block become exp(scale * score - maximum), exactly 0 from the first invisible key to the end of its vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Exponentiate(float* scores, float* lanes, int visible, float scale, out float maximum, out float sum)
+    {
+        TVector scales = TSimd.Create(scale);
+        TVector nothing = TSimd.Create(float.NegativeInfinity);
+        TVector largest = nothing;
+        int whole = visible / TSimd.Width * TSimd.Width;
+        for (int j = 0; j < whole; j += TSimd.Width)
+        {
+            TVector score = TSimd.Multiply(TSimd.Load(scores + j), scales);
+            TSimd.Store(scores + j, score);
+            largest = TSimd.Max(score, largest);
+        }
+        TVector mask = TSimd.LessThan(TSimd.Load(lanes), TSimd.Create((float)(visible - whole)));
+        if (whole < visible)
+        {
+            TVector score = TSimd.Select(mask, TSimd.Multiply(TSimd.Load(scores + whole), scales), nothing);
+            TSimd.Store(scores + whole, score);
+            largest = TSimd.Max(score, largest);
+        }
+        maximum = TSimd.MaxAcross(largest);
+
+        TVector reference = TSimd.Create(Reference(maximum));
+        TVector sums = TSimd.Zero;
+        for (int j = 0; j < whole; j += TSimd.Width)
+        {
+            TVector p = VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Load(scores + j), reference));
+            TSimd.Store(scores + j, p);
+            sums = TSimd.Add(sums, p);
+        }
+        if (whole < visible)
+        {
+            TVector p = VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Load(scores + whole), reference));
+            p = TSimd.Select(mask, p, TSimd.Zero);
+            TSimd.Store(scores + whole, p);
+            sums = TSimd.Add(sums, p);
+        }
+        sum = TSimd.Sum(sums);
+    }
+
+    /// <summary>partial = P * V, where every row's chain ends at its last visible key.</summary>
+    private static void MultiplyValues(in Tile tile, float* partial, int block, int firstRow, int rows, float* values, nint valueStride, int headSize)
+    {
+        int headVectors = headSize / TSimd.Width;
+        int row = firstRow;
+        while (row < rows)
+        {
+            // Rows that see the whole block go together; before them, up to eight go together as far as the first of them sees, then each alone.
+            int common = tile.Visible[row] - block;
+            int together = common >= KeyBlock || tile.Visible[row] == tile.Visible[rows - 1] ? rows - row : Math.Min(8, rows - row);
+            common = Math.Min(common, KeyBlock);
+            float* scores = tile.Scores + (nint)row * KeyBlock;
+            float* sums = partial + (nint)row * headSize;
+            BlockProduct<TSimd, TVector>.Multiply(sums, headSize, scores, KeyBlock, 1, values, valueStride, together, headVectors, common, false);
+            for (int i = 0; i < together; i++)
+            {
+                int rest = Math.Min(tile.Visible[row + i] - block, KeyBlock) - common;
+                if (rest > 0)
+                    BlockProduct<TSimd, TVector>.Multiply(sums + (nint)i * headSize, headSize, scores + (nint)i * KeyBlock + common, KeyBlock, 1, values + common * valueStride, valueStride, 1, headVectors, rest, true);
+            }
+            row += together;
+        }
+    }
+
+    /// <summary>Merges a block into the rows: both sides are rescaled to the larger maximum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Merge(in Tile tile, int firstRow, int rows, int headVectors)
+    {
+        // The statistics have a vector of room behind the last row.
+        for (int row = firstRow; row < rows; row += TSimd.Width)
+        {
+            TVector old = TSimd.Load(tile.Maximum + row);
+            TVector block = TSimd.Load(tile.BlockMaximum + row);
+            TVector maximum = TSimd.Max(old, block);
+            TVector nothing = TSimd.Create(float.NegativeInfinity);
+            TVector reference = TSimd.Select(TSimd.Equal(maximum, nothing), TSimd.Zero, maximum);
+            TVector oldFactor = VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(old, reference));
+            TVector blockFactor = VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(block, reference));
+            TVector sum = TSimd.FusedMultiplyAdd(TSimd.Load(tile.BlockSum + row), blockFactor, TSimd.Multiply(TSimd.Load(tile.Sum + row), oldFactor));
+            TSimd.Store(tile.Maximum + row, maximum);
+            TSimd.Store(tile.Sum + row, sum);
+            TSimd.Store(tile.OldFactor + row, oldFactor);
+            TSimd.Store(tile.BlockFactor + row, blockFactor);
+        }
+        int headSize = headVectors * TSimd.Width;
+        for (int row = firstRow; row < rows; row++)
+        {
+            TVector oldFactor = TSimd.Create(tile.OldFactor[row]);
+            TVector blockFactor = TSimd.Create(tile.BlockFactor[row]);
+            float* sums = tile.Sums + (nint)row * headSize;
+            float* partial = tile.Partial + (nint)row * headSize;
+            for (int d = 0; d < headSize; d += TSimd.Width)
+                TSimd.Store(sums + d, TSimd.FusedMultiplyAdd(TSimd.Load(partial + d), blockFactor, TSimd.Multiply(TSimd.Load(sums + d), oldFactor)));
+        }
+    }
+
+    /// <summary>What the exponent is taken relative to: the maximum, or 0 where all scores are minus infinity.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Reference(float maximum) => maximum == float.NegativeInfinity ? 0f : maximum;
+
+    private struct Call
+    {
+        public AttentionLayout Layout;
+        public float* Output;
+        public nint OutputStride;
+        public float* LogSumExp;
+        public nint LogSumExpStride;
+        public float* Query;
+        public nint QueryStride;
+        public float* Key;
+        public nint KeyStride;
+        public float* Value;
+        public nint ValueStride;
+        public int TilePositions;
+        public int Tiles;
+    }
+
+    /// <summary>The memory of one tile, cut from the worker's scratch.</summary>
+    private readonly struct Tile
+    {
+        /// <summary>[rows, D].</summary>
+        public readonly float* Queries;
+
+        /// <summary>[D, 64].</summary>
+        public readonly float* KeysTransposed;
+
+        /// <summary>[64, D].</summary>
+        public readonly float* Values;
+
+        /// <summary>[rows, 64].</summary>
+        public readonly float* Scores;
+
+        /// <summary>[rows, D], of the present block.</summary>
+        public readonly float* Partial;
+
+        /// <summary>[rows, D], of the blocks so far.</summary>
+        public readonly float* Sums;
+
+        /// <summary>[Width, D].</summary>
+        public readonly float* Staging;
+
+        /// <summary>[rows] and a vector of room, like the five after it.</summary>
+        public readonly float* Maximum;
+        public readonly float* Sum;
+        public readonly float* BlockMaximum;
+        public readonly float* BlockSum;
+        public readonly float* OldFactor;
+        public readonly float* BlockFactor;
+
+        /// <summary>[Width]: 0, 1, 2, ...</summary>
+        public readonly float* Lanes;
+
+        /// <summary>[rows]: how many keys a row sees.</summary>
+        public readonly int* Visible;
+
+        public Tile(WorkerScratch scratch, int rows, int headSize)
+        {
+            // A whole number of cache lines, with a vector of room.
+            nint statistics = (rows + 2 * 16 - 1) / 16 * 16;
+            nint total = (nint)rows * headSize * 3 + (nint)KeyBlock * headSize * 2 + (nint)rows * KeyBlock + (nint)16 * headSize + 7 * statistics + 16;
+            float* memory = scratch.GetFloats(ScratchSlot.Operation, total);
+            Queries = memory;
+            KeysTransposed = Queries + (nint)rows * headSize;
+            Values = KeysTransposed + (nint)KeyBlock * headSize;
+            Scores = Values + (nint)KeyBlock * headSize;
+            Partial = Scores + (nint)rows * KeyBlock;
+            Sums = Partial + (nint)rows * headSize;
+            Staging = Sums + (nint)rows * headSize;
+            Maximum = Staging + (nint)16 * headSize;
+            Sum = Maximum + statistics;
+            BlockMaximum = Sum + statistics;
+            BlockSum = BlockMaximum + statistics;
+            OldFactor = BlockSum + statistics;
+            BlockFactor = OldFactor + statistics;
+            Lanes = BlockFactor + statistics;
+            Visible = (int*)(Lanes + 16);
+            for (int lane = 0; lane < TSimd.Width; lane++)
+                Lanes[lane] = lane;
+        }
+    }
+}
