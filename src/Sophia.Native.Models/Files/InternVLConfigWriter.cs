@@ -13,16 +13,8 @@ internal static class InternVLConfigWriter
         config.Validate();
         var file = path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? path : Path.Combine(path, InternVLConfigReader.FileName);
         var type = elementType.TorchName();
-        var original = layout switch
-        {
-            CheckpointLayout.Original => true,
-            CheckpointLayout.HuggingFace => false,
-            _ => throw new ArgumentOutOfRangeException(nameof(layout), layout, "Not a layout."),
-        };
-        if (config.Vision.HasQueryKeyNorm && config.Vision.QueryKeyNormEpsilon != (original ? config.Vision.NormEpsilon : 1e-6))
-        {
-            throw new ArgumentException(FormattableString.Invariant($"The {layout} layout ties the epsilon of the query and key norms to {(original ? "layer_norm_eps" : "1e-6")}; this model has {config.Vision.QueryKeyNormEpsilon}. Write the other layout."), nameof(layout));
-        }
+        ThrowIfInexpressible(config, layout);
+        var original = layout == CheckpointLayout.Original;
         AtomicFile.Write(file, stream =>
         {
             // The relaxed encoder keeps a Chinese system message readable; the file is not embedded in HTML.
@@ -34,6 +26,15 @@ internal static class InternVLConfigWriter
             json.Flush();
             stream.WriteByte((byte)'\n');
         });
+    }
+
+    /// <summary>Checks that the layout exists and has a place for every value.</summary>
+    public static void ThrowIfInexpressible(InternVLConfig config, CheckpointLayout layout)
+    {
+        if (!Enum.IsDefined(layout)) throw new ArgumentOutOfRangeException(nameof(layout), layout, "Not a layout.");
+        var implied = layout == CheckpointLayout.Original ? config.Vision.NormEpsilon : 1e-6;
+        if (config.Vision.HasQueryKeyNorm && config.Vision.QueryKeyNormEpsilon != implied)
+            throw new ArgumentException(FormattableString.Invariant($"The {layout} layout implies an epsilon of {implied} for the query and key norms; this model has {config.Vision.QueryKeyNormEpsilon}. Write the other layout."), nameof(layout));
     }
 
     private static void WriteOriginal(Utf8JsonWriter json, InternVLConfig config, string type)
