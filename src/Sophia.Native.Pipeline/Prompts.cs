@@ -1,0 +1,136 @@
+using System.Text;
+using Sophia.Native.Data.Records;
+
+namespace Sophia.Native.Pipeline;
+
+/// <summary>
+/// The texts of a round: what the policy is asked for a caption, what the reasoner is asked, and how a question is put to the policy.
+/// The rules they follow are those of SOPHIA (arXiv 2507.16814, appendix); the wording is this project's.
+/// </summary>
+public static class Prompts
+{
+    /// <summary>The instruction x_d of a caption. It is one constant for every image: no question can reach it.</summary>
+    public const string CaptionInstruction =
+        """
+        Describe this image so completely and precisely that someone who never sees it could redraw it and answer any question about it.
+        - Copy all text, symbols and numbers exactly as they stand, and say where each one is.
+        - Diagrams and graphs: every node with its label, every line or arrow with its direction and label.
+        - Charts and tables: the type, the title, the legend, the axes with units and ticks, and every element with its color and value.
+        - Geometry: every point, segment, angle and region with its label, color, position and given measure, and what is parallel, perpendicular, equal or touching.
+        - Everything else: which objects there are, how many of each, with their colors, sizes, shapes and positions relative to each other.
+        State only what can be seen. Do not guess what the image is for, do not solve anything, and do not mention any question.
+        """;
+
+    /// <summary>
+    /// The system prompt for thinking slowly. It is used in training if and only if the trace holds a thought between think tags
+    /// (<see cref="HasThought"/>), and always at inference.
+    /// </summary>
+    public const string SlowThinkingSystem =
+        """
+        You think before you answer, and you show your thinking.
+
+        Write the whole way to the answer between <think> and </think>: look at the question and the image closely, work step by step, check intermediate results, and go back where something does not fit.
+
+        After </think>, on a new line, give the answer alone, clear and short, without referring to the thinking.
+        """;
+
+    /// <summary>What follows a question that is put to the policy.</summary>
+    public const string AnswerInstruction = "Answer the question and put the final answer into \\boxed{}.";
+
+    private const string ReasoningRules =
+        """
+        You answer questions about an image. You are given the question and the visual information of the image: a description of everything that can be seen in it.
+
+        How to respond:
+        - Think step by step, and take what you need from the visual information.
+        - Write as if you were looking at the image yourself: speak of "the image", never of a description, a caption or given information.
+        - If a text, symbol or number of the image answers the question directly, copy it exactly.
+        - If the visual information does not settle something, decide for the likeliest reading and go on. When you notice that you are going in circles, stop and conclude.
+        - End with the final answer in \boxed{}. For a question with options, put the letter of the option into the box.
+        """;
+
+    private const string WorkedExample =
+        """
+        Example
+
+        Question:
+        The bars show how many books each child has read. How many more books has Mia read than the two others together?
+
+        Visual information:
+        A bar chart titled "Books read". The horizontal axis names three children from left to right: Ben, Mia, Tom. The vertical axis goes from 0 to 12 in steps of 2. The blue bar of Ben ends at 3, halfway between 2 and 4. The green bar of Mia ends at 12. The red bar of Tom ends at 4.
+
+        Response:
+        The image shows a bar for each of three children. Ben's bar ends halfway between 2 and 4, so Ben has read 3 books. Tom's bar ends at 4, so together they have read 3 + 4 = 7 books. Mia's bar ends at 12. The difference is 12 - 7 = 5. Checking: 7 + 5 = 12, which fits.
+        \boxed{5}
+        """;
+
+    /// <summary>The prompt of the reasoner: rules, one worked example, then the question with its options and the caption as visual information.</summary>
+    public static string Reasoning(string caption, string question, IReadOnlyList<string> options)
+    {
+        ArgumentNullException.ThrowIfNull(caption);
+        StringBuilder prompt = new();
+        prompt.Append(ReasoningRules).Append("\n\n").Append(WorkedExample).Append("\n\nYour turn\n\nQuestion:\n");
+        prompt.Append(QuestionWithOptions(question, options)).Append("\n\nVisual information:\n").Append(caption.Trim()).Append("\n\nResponse:\n");
+        return prompt.ToString();
+    }
+
+    /// <summary>The question as it is put to the policy beside the images: the same text in training, rollout and evaluation.</summary>
+    public static string ForPolicy(QuestionRecord question)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        return QuestionWithOptions(question.Question, question.Options) + "\n" + AnswerInstruction;
+    }
+
+    /// <summary>The question without image markers, and its options with letters.</summary>
+    public static string QuestionWithOptions(string question, IReadOnlyList<string> options)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(options);
+        StringBuilder text = new(WithoutImageMarkers(question));
+        if (options.Count > 0) text.Append("\nOptions:");
+        for (int i = 0; i < options.Count; i++)
+        {
+            string letter = i < 26 ? ((char)('A' + i)).ToString() : $"{i + 1}";
+            text.Append("\n(").Append(letter).Append(')');
+            // Many questions have their options drawn in the image and only the letters here.
+            if (options[i].Trim() != letter) text.Append(' ').Append(options[i].Trim());
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Whether a response holds a thought: an opening think tag and a closing one behind it.</summary>
+    public static bool HasThought(string response)
+    {
+        ArgumentNullException.ThrowIfNull(response);
+        int open = response.IndexOf("<think>", StringComparison.Ordinal);
+        return open >= 0 && response.IndexOf("</think>", open, StringComparison.Ordinal) >= 0;
+    }
+
+    /// <summary>The system prompt under which a response is trained: the record's own, else the slow one for a response with a thought, else null for the default.</summary>
+    public static string? SystemForTraining(TrajectoryRecord trajectory)
+    {
+        ArgumentNullException.ThrowIfNull(trajectory);
+        return trajectory.Question.System ?? (HasThought(trajectory.Response) ? SlowThinkingSystem : null);
+    }
+
+    /// <summary>Removes &lt;image&gt;, &lt;image1&gt; and so on; the images themselves stand before the text.</summary>
+    public static string WithoutImageMarkers(string question)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        StringBuilder text = new(question.Length);
+        int from = 0;
+        while (from < question.Length)
+        {
+            int marker = question.IndexOf("<image", from, StringComparison.Ordinal);
+            if (marker < 0) break;
+            int end = marker + "<image".Length;
+            while (end < question.Length && char.IsAsciiDigit(question[end])) end++;
+            bool closed = end < question.Length && question[end] == '>';
+            text.Append(question.AsSpan(from, (closed ? marker : end) - from));
+            from = closed ? end + 1 : end;
+        }
+
+        return text.Append(question.AsSpan(from)).ToString().Trim();
+    }
+}

@@ -1,0 +1,42 @@
+using Sophia.Native.Data.Records;
+using Sophia.Native.Pipeline;
+
+namespace Sophia.Native.Tests.Pipeline;
+
+public class PromptsTests
+{
+    [Theory]
+    [InlineData("Which?\n<image1>", "Which?")]
+    [InlineData("<image>\n<image12> a < b <image", "a < b <image")]
+    [InlineData("<imagex> is no marker", "<imagex> is no marker")]
+    [InlineData("", "")]
+    public void Image_markers_are_removed(string question, string text) => Assert.Equal(text, Prompts.WithoutImageMarkers(question));
+
+    [Fact]
+    public void Options_have_letters_and_options_that_are_letters_are_not_said_twice() =>
+        Assert.Equal("Which?\nOptions:\n(A) red\n(B)\n(C) C or D", Prompts.QuestionWithOptions("Which?\n<image1>", ["red", "B", "C or D"]));
+
+    [Fact]
+    public void The_reasoning_prompt_holds_example_question_and_caption_in_this_order()
+    {
+        string prompt = Prompts.Reasoning("a red circle", "How many circles?", []);
+        int example = prompt.IndexOf("\\boxed{5}", StringComparison.Ordinal);
+        int question = prompt.IndexOf("How many circles?", StringComparison.Ordinal);
+        int caption = prompt.IndexOf("a red circle", StringComparison.Ordinal);
+        Assert.True(0 < example && example < question && question < caption);
+        Assert.DoesNotContain("\r", prompt);
+    }
+
+    [Theory]
+    [InlineData("<think>a</think>b", true)]
+    [InlineData("<think>a", false)]
+    [InlineData("a</think><think>b", false)]
+    [InlineData("plain", false)]
+    public void The_slow_prompt_is_used_in_training_if_and_only_if_there_is_a_thought(string response, bool slow)
+    {
+        QuestionRecord question = new() { Id = "1", Question = "q" };
+        TrajectoryRecord trajectory = new() { Id = "1", Question = question, Response = response };
+        Assert.Equal(slow ? Prompts.SlowThinkingSystem : null, Prompts.SystemForTraining(trajectory));
+        Assert.Equal("own", Prompts.SystemForTraining(trajectory with { Question = question with { System = "own" } }));
+    }
+}
