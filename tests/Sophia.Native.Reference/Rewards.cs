@@ -60,21 +60,11 @@ public static partial class ReferenceOperations
         }
     }
 
-    /// <summary>The upper half of SplitMix64's finalizer over (seed, pair), then over that plus the index.</summary>
+    /// <summary>The first word of the Philox block with counter (pair, index, 0, "sele" in ASCII).</summary>
     private static uint RandomKey(uint seed, uint pair, uint index)
     {
-        var pairState = SplitMix64(((ulong)seed << 32) | pair);
-        return (uint)(SplitMix64(unchecked(pairState + index)) >> 32);
-    }
-
-    private static ulong SplitMix64(ulong state)
-    {
-        unchecked
-        {
-            var z = state + 0x9E3779B97F4A7C15UL;
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
-            return z ^ (z >> 31);
-        }
+        Span<uint> block = [pair, index, 0, 0x73656C65];
+        PhiloxBlock(block, seed);
+        return block[0];
     }
 }

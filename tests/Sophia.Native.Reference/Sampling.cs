@@ -12,7 +12,8 @@ public static partial class ReferenceOperations
 {
     /// <summary>
     /// The token with the largest score logits[v] / T - log(-log(u[v])) among the candidates of every row, ties to the lowest id, and its log-probability at temperature T before truncation.
-    /// A row's margin is the distance of its best two scores, and the distance of top-p and min-p from deciding otherwise: where it is small, rounding may choose another token.
+    /// A row's margin is the distance of its best two scores, or a hundred times that of a share from top-p or min-p where that is less (shares are good to 1e-6, scores to 1e-4):
+    /// where it is small, rounding may choose another token.
     /// </summary>
     public static void SampleTokens(Span<int> tokens, Span<double> logProbabilities, Span<double> logits, Span<double> margins, ReadOnlySpan<int> samples, ReadOnlySpan<int> positions,
         ReferenceSampling sampling, int vocabulary)
@@ -76,7 +77,7 @@ public static partial class ReferenceOperations
             for (var i = 0; i < count; i++)
             {
                 sum += Math.Exp(order[0].Negative - order[i].Negative) / total;
-                margin = Math.Min(margin, Math.Abs(sum - sampling.TopP));
+                margin = Math.Min(margin, 100.0 * Math.Abs(sum - sampling.TopP));
                 if (sum >= sampling.TopP)
                     count = i + 1;
             }
@@ -85,7 +86,7 @@ public static partial class ReferenceOperations
         {
             var share = Math.Exp(order[0].Negative - order[i].Negative);
             if (sampling.MinP > 0.0)
-                margin = Math.Min(margin, Math.Abs(share - sampling.MinP));
+                margin = Math.Min(margin, 100.0 * Math.Abs(share - sampling.MinP));
             candidates[order[i].Token] = share >= sampling.MinP;
         }
         return candidates;

@@ -19,7 +19,9 @@ public static partial class CaseTable
     private static OrderedDictionary<string, OperationCase> Collect()
     {
         var cases = new OrderedDictionary<string, OperationCase>();
-        foreach (var list in (IEnumerable<OperationCase>[])[Linear(), RmsNorm()])
+        foreach (var list in (IEnumerable<OperationCase>[])[
+            LinearCases(), RmsNormCases(), LayerNormCases(), RopeCases(), SwiGluCases(), GeluCases(), ResidualCases(), EmbeddingCases(), VisionCases(), AttentionCases(), HeadCases(), ObjectiveCases(), OptimizerCases(), RewardsCases(), SamplingCases(),
+        ])
         {
             foreach (var entry in list)
                 cases.Add(entry.Name, entry);

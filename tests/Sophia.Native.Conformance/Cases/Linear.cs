@@ -6,7 +6,7 @@ public static partial class CaseTable
 {
     private const string SumOfProducts = "sum of rounded products: (4 + 2 sqrt(n)) u of the sum of their sizes";
 
-    private static IEnumerable<OperationCase> Linear()
+    private static IEnumerable<OperationCase> LinearCases()
     {
         // One row is the matrix-vector path; the others end inside tiles of rows, of outputs and of channels.
         (int Rows, int Channels, int Outputs)[] shapes =

@@ -6,7 +6,7 @@ public static partial class CaseTable
 {
     private static readonly (int Rows, int Channels)[] NormShapes = [(0, 8), (1, 1), (1, 1024), (2, 7), (3, 17), (5, 64), (7, 100), (33, 31), (4, 1153), (67, 96)];
 
-    private static IEnumerable<OperationCase> RmsNorm()
+    private static IEnumerable<OperationCase> RmsNormCases()
     {
         const float epsilon = 1e-6f;
         foreach (var (rows, channels) in NormShapes)
