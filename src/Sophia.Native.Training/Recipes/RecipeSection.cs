@@ -78,10 +78,10 @@ internal readonly struct RecipeSection
     {
         var text = !Has(key) ? fallback : _element.GetProperty(key) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
         var names = new List<string>();
-        foreach (var (name, value) in choices)
+        foreach (var (name, choice) in choices)
         {
             if (name == text)
-                return value;
+                return choice;
             names.Add($"\"{name}\"");
         }
         throw Fault(key, string.Join(" or ", names));
