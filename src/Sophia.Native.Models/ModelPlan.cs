@@ -12,8 +12,14 @@ public sealed record ModelPlan
     /// <summary>I, the most image tiles of a batch.</summary>
     public required int MaximumTiles { get; init; }
 
-    /// <summary>Whether activations are kept for a backward pass.</summary>
+    /// <summary>Whether the decoder's activations are kept for a backward pass.</summary>
     public bool Training { get; init; }
+
+    /// <summary>Whether the projector's activations are kept too; not needed where projector and vision encoder are frozen.</summary>
+    public bool TrainsProjector { get; init; }
+
+    /// <summary>Whether the vision encoder's activations are kept too; not needed where it is frozen.</summary>
+    public bool TrainsVision { get; init; }
 
     /// <summary>Rows of a chunk of the head; changes no result.</summary>
     public int HeadChunk { get; init; } = 256;

@@ -58,7 +58,12 @@ public sealed class Trainer : IDisposable
         Model = model;
         _options = options;
         Optimizer = new(model.Parameters, options.Optimizer);
-        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, options.MicroBatch with { Training = true });
+        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, options.MicroBatch with
+        {
+            Training = true,
+            TrainsProjector = model.Parameters.IsTrained(ParameterGroup.Projector),
+            TrainsVision = model.Parameters.IsTrained(ParameterGroup.Vision),
+        });
         _metricsBuffer = model.Backend.Allocate(ObjectiveMetrics.Length * sizeof(double));
         _normalizers = new float[options.MicroBatch.MaximumTokens];
     }

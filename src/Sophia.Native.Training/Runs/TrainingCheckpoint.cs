@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Text.Json;
+using Sophia.Native.Data.Records;
+using Sophia.Native.Models;
+using Sophia.Native.Models.Files;
+
+namespace Sophia.Native.Training.Runs;
+
+/// <summary>
+/// OUT/checkpoints/step-00000060/: the model in a published layout, and beside it optimizer.safetensors (moments, and the fp32 weights where the model is saved in bf16) and trainer.json.
+/// The folder is written under another name and renamed, so that a folder of this name is complete.
+/// </summary>
+internal static class TrainingCheckpoint
+{
+    private const string OptimizerFile = "optimizer.safetensors";
+    private const string StateFile = "trainer.json";
+    private const string WritingPrefix = ".writing-";
+    private const int ElementsAtOnce = 1 << 20;
+
+    public static string Write(string checkpoints, Trainer trainer, CheckpointLayout layout, bool saveBFloat16, string fingerprint, Action<string>? addFiles)
+    {
+        var name = $"step-{trainer.Optimizer.StepCount.ToString("D8", CultureInfo.InvariantCulture)}";
+        var final = Path.Combine(checkpoints, name);
+        if (Directory.Exists(final))
+            return final;
+        var writing = Path.Combine(checkpoints, WritingPrefix + name);
+        if (Directory.Exists(writing))
+            Directory.Delete(writing, recursive: true);
+        Directory.CreateDirectory(writing);
+        var parameters = trainer.Model.Parameters;
+        CheckpointWriter.Write(writing, trainer.Model.Config, layout, saveBFloat16 ? FileElementType.BF16 : FileElementType.F32, parameters);
+        WriteOptimizer(Path.Combine(writing, OptimizerFile), trainer, saveBFloat16);
+        addFiles?.Invoke(writing);
+        AtomicFile.Write(Path.Combine(writing, StateFile), stream => WriteState(stream, trainer.Optimizer.StepCount, fingerprint));
+        Directory.Move(writing, final);
+        AtomicFile.FlushFolder(checkpoints);
+        return final;
+    }
+
+    /// <summary>The newest complete checkpoint, or null. Unfinished ones are removed.</summary>
+    public static string? FindNewest(string checkpoints)
+    {
+        if (!Directory.Exists(checkpoints))
+            return null;
+        string? newest = null;
+        foreach (var folder in Directory.GetDirectories(checkpoints))
+        {
+            var name = Path.GetFileName(folder);
+            if (name.StartsWith(WritingPrefix, StringComparison.Ordinal))
+                Directory.Delete(folder, recursive: true);
+            else if (name.StartsWith("step-", StringComparison.Ordinal) && string.CompareOrdinal(folder, newest) > 0)
+                newest = folder;
+        }
+        return newest;
+    }
+
+    /// <summary>Restores parameters, moments and the step.</summary>
+    public static void Read(string folder, Trainer trainer, string fingerprint)
+    {
+        var statePath = Path.Combine(folder, StateFile);
+        using (var state = JsonDocument.Parse(File.ReadAllBytes(statePath)))
+        {
+            var found = state.RootElement.GetProperty("fingerprint").GetString();
+            if (found != fingerprint)
+                throw new InvalidDataException($"{statePath}: the checkpoint was made with another recipe, seed or data (fingerprint {found}, this run has {fingerprint}): resume with the same ones, or train into a new folder.");
+            trainer.Optimizer.StepCount = state.RootElement.GetProperty("step").GetInt32();
+        }
+        var parameters = trainer.Model.Parameters;
+        CheckpointReader.Read(folder, trainer.Model.Config, parameters);
+        using var file = SafetensorsFile.Open(Path.Combine(folder, OptimizerFile));
+        ReadVector(parameters.Backend, file["first_moments"], trainer.Optimizer.FirstMoments);
+        ReadVector(parameters.Backend, file["second_moments"], trainer.Optimizer.SecondMoments);
+        if (file.TryFind("parameters", out var master))
+            ReadVector(parameters.Backend, master, parameters.Values);
+    }
+
+    private static void WriteOptimizer(string path, Trainer trainer, bool withMasterWeights)
+    {
+        var backend = trainer.Model.Backend;
+        var optimizer = trainer.Optimizer;
+        var values = trainer.Model.Parameters.Values;
+        var declarations = new List<SafetensorsDeclaration>
+        {
+            new("first_moments", FileElementType.F32, [optimizer.FirstMoments.Length]),
+            new("second_moments", FileElementType.F32, [optimizer.SecondMoments.Length]),
+        };
+        if (withMasterWeights)
+            declarations.Add(new("parameters", FileElementType.F32, [values.Length]));
+        using var writer = SafetensorsWriter.Create(path, declarations);
+        WriteVector(backend, writer, "first_moments", optimizer.FirstMoments);
+        WriteVector(backend, writer, "second_moments", optimizer.SecondMoments);
+        if (withMasterWeights)
+            WriteVector(backend, writer, "parameters", values);
+        writer.Commit();
+    }
+
+    private static void WriteVector(Backend backend, SafetensorsWriter writer, string name, DeviceView vector)
+    {
+        var chunk = new float[(int)Math.Min(ElementsAtOnce, vector.Length)];
+        for (long first = 0; first < vector.Length; first += chunk.Length)
+        {
+            var count = (int)Math.Min(chunk.Length, vector.Length - first);
+            backend.Download(chunk.AsSpan(0, count), vector.ColumnRange(first, count));
+            writer.WriteFloats(name, chunk.AsSpan(0, count));
+        }
+    }
+
+    private static void ReadVector(Backend backend, SafetensorsTensor tensor, DeviceView vector)
+    {
+        if (tensor.ElementCount != vector.Length)
+            throw new InvalidDataException($"{tensor.FilePath}: {tensor.Name}: expected {vector.Length} elements, found {tensor.ElementCount}.");
+        var chunk = new float[(int)Math.Min(ElementsAtOnce, vector.Length)];
+        for (long first = 0; first < vector.Length; first += chunk.Length)
+        {
+            var count = (int)Math.Min(chunk.Length, vector.Length - first);
+            tensor.ReadFloats(first, chunk.AsSpan(0, count));
+            backend.Upload<float>(vector.ColumnRange(first, count), chunk.AsSpan(0, count));
+        }
+    }
+
+    private static void WriteState(Stream stream, int step, string fingerprint)
+    {
+        using var json = new Utf8JsonWriter(stream, new() { Indented = true });
+        json.WriteStartObject();
+        json.WriteNumber("step", step);
+        json.WriteString("fingerprint", fingerprint);
+        json.WriteEndObject();
+    }
+}
