@@ -1,0 +1,86 @@
+using Sophia.Native.Rewards;
+
+namespace Sophia.Native.Pipeline.Quickstart;
+
+/// <summary>An arm of the quickstart: what the update is trained on.</summary>
+/// <param name="Name">Its name in tables and on the command line.</param>
+/// <param name="Description">What it shows.</param>
+/// <param name="Selection">Which trajectories are rewarded.</param>
+public sealed record QuickstartArm(string Name, string Description, SelectionMode Selection)
+{
+    /// <summary>The method and the ablations of the paper (its reward ablation), in the order in which they are run.</summary>
+    public static IReadOnlyList<QuickstartArm> All { get; } =
+    [
+        new("full", "SOPHIA: captions that pass the gate, shortest right answer", SelectionMode.Shortest),
+        new("random", "one answer of all, right or wrong", SelectionMode.Random),
+        new("no-caption-reward", "shortest right answer, whatever the caption's reward", SelectionMode.NoCaptionReward),
+        new("no-shortest", "any right answer of a caption that passes the gate", SelectionMode.NoShortest),
+    ];
+}
+
+/// <summary>The sizes of the quickstart. The defaults are those at which the loop works in minutes; the learning tests run them as they are.</summary>
+public sealed record QuickstartSettings
+{
+    /// <summary>Seed of everything.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Tasks of a warm-up step: of seeing, of answering at once, of reasoning in text alone.</summary>
+    public (int Image, int Direct, int Text) WarmUpTasks { get; init; } = (32, 6, 16);
+
+    /// <summary>Peak learning rate of the warm-up.</summary>
+    public double WarmUpLearningRate { get; init; } = 2e-3;
+
+    /// <summary>The warm-up is probed from this step on.</summary>
+    public int ProbeFrom { get; init; } = 200;
+
+    /// <summary>Steps between probes.</summary>
+    public int ProbeEvery { get; init; } = 50;
+
+    /// <summary>Share of objects that sampled captions must name right before the warm-up cools down.</summary>
+    public double CaptionTarget { get; init; } = 0.8;
+
+    /// <summary>Share of text-only questions that must be answered right before the warm-up cools down.</summary>
+    public double TextTarget { get; init; } = 0.9;
+
+    /// <summary>The warm-up cools down here at the latest.</summary>
+    public int MaximumWarmUpSteps { get; init; } = 1200;
+
+    /// <summary>Steps over which the learning rate falls to a tenth.</summary>
+    public int CoolDownSteps { get; init; } = 60;
+
+    /// <summary>Scenes of the round.</summary>
+    public int Scenes { get; init; } = 1000;
+
+    /// <summary>Questions about a scene.</summary>
+    public int QuestionsPerScene { get; init; } = 2;
+
+    /// <summary>K.</summary>
+    public int Captions { get; init; } = 8;
+
+    /// <summary>N.</summary>
+    public int Answers { get; init; } = 8;
+
+    /// <summary>The gate's strict threshold.</summary>
+    public float Alpha { get; init; } = 0.75f;
+
+    /// <summary>Steps of the update; the same for every arm.</summary>
+    public int UpdateSteps { get; init; } = 240;
+
+    /// <summary>Trained tokens of trajectories in a step; the same for every arm.</summary>
+    public int UpdateTokens { get; init; } = 2000;
+
+    /// <summary>Peak learning rate of the update.</summary>
+    public double UpdateLearningRate { get; init; } = 1e-3;
+
+    /// <summary>Share of the loss that replays warm-up tasks.</summary>
+    public double ReplayShare { get; init; } = 0.3;
+
+    /// <summary>Replayed tasks of an update step.</summary>
+    public (int Image, int Direct, int Text) ReplayTasks { get; init; } = (12, 4, 6);
+
+    /// <summary>Held-out questions of the evaluation, each about a scene of its own.</summary>
+    public int EvaluationQuestions { get; init; } = 1500;
+
+    /// <summary>The most tokens of a slow answer.</summary>
+    public int MaximumResponseTokens { get; init; } = 200;
+}

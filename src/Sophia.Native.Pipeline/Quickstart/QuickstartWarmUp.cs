@@ -1,0 +1,110 @@
+using Sophia.Native.Models;
+using Sophia.Native.Training;
+
+namespace Sophia.Native.Pipeline.Quickstart;
+
+/// <summary>A probe of the warm-up.</summary>
+/// <param name="Step">After this step.</param>
+/// <param name="Loss">Loss of that step.</param>
+/// <param name="Captions">Share of objects that sampled captions name right; null between probes.</param>
+/// <param name="TextAccuracy">Share of text-only questions answered right; null between probes.</param>
+public readonly record struct WarmUpPoint(int Step, double Loss, double? Captions, double? TextAccuracy);
+
+/// <summary>
+/// Supervised warm-up on the world's truth: seeing, answering at once, and reasoning in text alone, in changing surroundings. It ends when both skills are there, never with the skill that
+/// the round is to teach: slow thinking about an image.
+/// </summary>
+public sealed class QuickstartWarmUp
+{
+    private const int ProbeScenes = 100;
+    private const int ProbeTexts = 100;
+    private const int TraceTokens = 120;
+
+    private readonly QuickstartPolicy _policy;
+    private readonly QuickstartSettings _settings;
+    private readonly World _world;
+    private readonly WarmUpTasks _tasks;
+    private readonly QuickstartEvaluation _probe;
+
+    /// <summary>Prepares a warm-up.</summary>
+    /// <param name="policy">The model, trained in all groups.</param>
+    /// <param name="settings">Sizes and seed.</param>
+    public QuickstartWarmUp(QuickstartPolicy policy, QuickstartSettings settings)
+    {
+        _policy = policy;
+        _settings = settings;
+        _world = new(settings.Seed);
+        _tasks = new(settings.Seed);
+        _probe = new(new World(settings.Seed + 500_000), ProbeScenes);
+    }
+
+    /// <summary>Trains until both targets are met, then cools down.</summary>
+    /// <param name="progress">Called after every step.</param>
+    /// <param name="cancellation">Ends early.</param>
+    /// <returns>Number of steps.</returns>
+    public int Train(Action<WarmUpPoint> progress, CancellationToken cancellation)
+    {
+        var (images, direct, texts) = _settings.WarmUpTasks;
+        using var trainer = new Trainer(_policy.Model, new()
+        {
+            MicroBatch = new() { MaximumTokens = 8192, MaximumSequences = images + direct + texts, MaximumTiles = images + direct },
+        });
+        var samples = new Sample[images + direct + texts];
+        var end = int.MaxValue;
+        for (var step = 1; step <= end; step++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            FillBatch(samples, step);
+            var coolDown = end == int.MaxValue ? 1.0 : Math.Max(0.1, (end - step + 1.0) / _settings.CoolDownSteps);
+            var report = trainer.Step(samples, _settings.WarmUpLearningRate * Math.Min(1, step / 50.0) * coolDown);
+            if (!report.IsFinite)
+                throw new InvalidOperationException($"The warm-up diverged at step {step}: loss {report.Loss}.");
+            var point = new WarmUpPoint(step, report.Loss, null, null);
+            if (end == int.MaxValue && step >= _settings.ProbeFrom && step % _settings.ProbeEvery == 0)
+            {
+                point = point with { Captions = _probe.Caption(_policy, ProbeScenes, (ulong)step).Recall, TextAccuracy = TextAccuracy() };
+                if ((point.Captions >= _settings.CaptionTarget && point.TextAccuracy >= _settings.TextTarget) || step >= _settings.MaximumWarmUpSteps)
+                    end = step + _settings.CoolDownSteps;
+            }
+            progress(point);
+        }
+        return end;
+    }
+
+    /// <summary>Share of text-only tasks that greedy traces answer right.</summary>
+    private double TextAccuracy()
+    {
+        var prompts = new (int[], float[]?)[ProbeTexts];
+        var golds = new string[ProbeTexts];
+        for (var i = 0; i < ProbeTexts; i++)
+        {
+            // Tasks of a step are numbered from 0 upwards; these are from the other end.
+            var task = _tasks.CreateTextTask(long.MaxValue - i);
+            prompts[i] = (_policy.Encoder.EncodePrompt(task.SystemMessage, task.UserText, hasImage: false), null);
+            golds[i] = QuickstartMetrics.BoxedAnswer(task.ResponseText)!;
+        }
+        var results = _policy.Generate(prompts, TraceTokens, new() { Temperature = 0 });
+        var right = 0;
+        for (var i = 0; i < ProbeTexts; i++)
+            right += QuickstartMetrics.IsRight(_policy.Encoder.Decode(results[i].OutputIds), golds[i]) ? 1 : 0;
+        return (double)right / ProbeTexts;
+    }
+
+    /// <summary>Fresh scenes at every step; the direct questions are about the first of them.</summary>
+    private void FillBatch(Sample[] samples, int step)
+    {
+        var (images, direct, texts) = _settings.WarmUpTasks;
+        var next = 0;
+        for (var i = 0; i < images; i++)
+        {
+            var index = (long)step * images + i;
+            var scene = _world.CreateScene(index);
+            var pixels = TaskEncoder.RenderPixels(scene);
+            samples[next++] = _policy.Encoder.Encode(_tasks.CreateImageTask(scene, index), pixels, 1f);
+            if (i < direct)
+                samples[next++] = _policy.Encoder.Encode(_tasks.CreateDirectTask(scene, _world.CreateQuestion(index), index), pixels, 1f);
+        }
+        for (var i = 0; i < texts; i++)
+            samples[next++] = _policy.Encoder.Encode(_tasks.CreateTextTask((long)step * texts + i), null, 1f);
+    }
+}
