@@ -1,0 +1,281 @@
+using System.Text.Json;
+using Sophia.Native.Models;
+using Sophia.Native.Models.Files;
+using Sophia.Native.Models.Generation;
+using Sophia.Native.Objectives;
+using Sophia.Native.Training;
+
+namespace Sophia.Native.Tests.Models;
+
+/// <summary>
+/// The model against values made with transformers in fp32. The tolerances are those measured for an fp32 implementation against fp64 (tests/golden/models/README.md).
+/// </summary>
+public sealed class GoldenModelTests
+{
+    private const double LogitsRelative = 5e-6;
+    private const double LogitsAbsolute = 5e-5;
+    private const double LogProbabilityAbsolute = 4e-5;
+    private const double LossAbsolute = 5e-6;
+    private const double GradientRelative = 2e-5;
+
+    public static TheoryData<string, string> Models => new()
+    {
+        { "internlm2-vit300m", "hf" }, { "internlm2-vit300m", "original" },
+        { "qwen2-vit300m", "hf" }, { "qwen2-vit300m", "original" },
+        { "qwen2-vit6b", "hf" }, { "qwen2-vit6b", "original" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Every_stage_of_the_forward_pass_is_that_of_the_reference(string name, string layout)
+    {
+        using var backend = Backend.Open("cpu");
+        using var golden = new GoldenModel(name, layout, backend);
+        using var workspace = ModelWorkspace.Allocate(backend, golden.Config, golden.Plan());
+        var report = new Report($"{name}/{layout}");
+        for (var index = 0; index < 4; index++)
+        {
+            var prefix = $"s{index}.";
+            var sample = golden.Sample(index);
+            workspace.Batch.Pack([sample], golden.ImageTokenId);
+            golden.Model.Forward(workspace);
+            if (sample.TileCount > 0)
+            {
+                var visionRows = sample.TileCount * workspace.Vision.TokensPerTile;
+                report.Check("vision_embed", golden.Download(workspace.Vision.Embeddings.RowRange(0, visionRows)), golden.Floats(prefix + "vision_embed"), LogitsRelative);
+                for (var layer = 0; layer < workspace.Vision.LayerActivations.Count; layer++)
+                    report.Check("vision_layer", golden.Download(workspace.Vision.LayerActivations[layer].Output.RowRange(0, visionRows)), golden.Floats($"{prefix}vision_layer.{layer}"), LogitsRelative);
+                report.Check("vision_out", golden.Download(workspace.Vision.Output.RowRange(0, visionRows)), golden.Floats(prefix + "vision_out"), LogitsRelative);
+                report.Check("projector_out", golden.Download(workspace.Projector.Output.RowRange(0, workspace.Batch.VisualTokenCount)), golden.Floats(prefix + "projector_out"), LogitsRelative);
+            }
+            var rows = sample.Length;
+            report.Check("embeds", golden.Download(workspace.Decoder.Embeddings.RowRange(0, rows)), golden.Floats(prefix + "embeds"), LogitsRelative);
+            for (var layer = 0; layer < workspace.Decoder.LayerActivations.Count; layer++)
+                report.Check("hidden", golden.Download(workspace.Decoder.LayerActivations[layer].Output.RowRange(0, rows)), golden.Floats($"{prefix}hidden.{layer}"), LogitsRelative);
+            var final = workspace.Decoder.FinalNorm.RowRange(0, rows);
+            report.Check("final_norm", golden.Download(final), golden.Floats(prefix + "final_norm"), LogitsRelative);
+            using var logitsBuffer = backend.Allocate((long)rows * golden.Config.Text.VocabularySize * sizeof(float));
+            var logits = logitsBuffer.AsView().Reshape(rows, golden.Config.Text.VocabularySize);
+            backend.LinearForward(logits, final, golden.Model.Decoder.Head.Value);
+            report.Check("logits", golden.Download(logits), golden.Floats(prefix + "logits"), LogitsRelative, LogitsAbsolute);
+            var (logProbabilities, entropies) = golden.Model.Score(workspace);
+            report.Check("logp", golden.Download(logProbabilities), golden.Floats(prefix + "logp"), double.PositiveInfinity, LogProbabilityAbsolute);
+            report.Check("entropy", golden.Download(entropies)[..^1], golden.Floats(prefix + "entropy")[..(rows - 1)], double.PositiveInfinity, LogProbabilityAbsolute);
+        }
+        report.Print();
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Loss_and_the_gradient_of_every_parameter_are_those_of_the_reference(string name, string layout)
+    {
+        using var backend = Backend.Open("cpu");
+        using var golden = new GoldenModel(name, layout, backend, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
+        using var trainer = new Trainer(golden.Model, new() { MicroBatch = golden.Plan() });
+        golden.Parameters.ClearGradients();
+        var report = new Report($"{name}/{layout}");
+        for (var index = 0; index < 4; index++)
+        {
+            var loss = (float)trainer.AccumulateGradients([golden.Sample(index)]);
+            report.Check("loss", [loss], golden.Floats($"s{index}.loss"), double.PositiveInfinity, LossAbsolute);
+        }
+        CheckGradients(golden, report);
+        report.Print();
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Packing_samples_together_changes_neither_log_probabilities_nor_gradients(string name, string layout)
+    {
+        using var backend = Backend.Open("cpu");
+        using var golden = new GoldenModel(name, layout, backend, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
+        using var workspace = ModelWorkspace.Allocate(backend, golden.Config, golden.Plan());
+        Sample[] samples = [golden.Sample(0), golden.Sample(1), golden.Sample(2), golden.Sample(3)];
+        var alone = new float[4][];
+        for (var index = 0; index < 4; index++)
+        {
+            workspace.Batch.Pack([samples[index]], golden.ImageTokenId);
+            golden.Model.Forward(workspace);
+            alone[index] = golden.Download(golden.Model.Score(workspace).LogProbabilities);
+        }
+        workspace.Batch.Pack(samples, golden.ImageTokenId);
+        golden.Model.Forward(workspace);
+        var packed = golden.Download(golden.Model.Score(workspace).LogProbabilities);
+        for (var index = 0; index < 4; index++)
+            Assert.Equal(alone[index], packed.AsSpan(workspace.Batch.Offsets[index], samples[index].Length).ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Three_AdamW_steps_end_where_PyTorch_ends(string name, string layout)
+    {
+        using var backend = Backend.Open("cpu");
+        using var golden = new GoldenModel(name, layout, backend, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
+        // The golden loss is the sum of the samples' token means; the mean over four sequences of weights times four is the same.
+        Sample[] samples = [golden.Sample(0, 4), golden.Sample(1, 4), golden.Sample(2, 4), golden.Sample(3, 4)];
+        using var trainer = new Trainer(golden.Model, new()
+        {
+            Normalization = NormalizationMode.SequenceMeanTokenMean,
+            Optimizer = new() { Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8, WeightDecay = 0.05, GradientClip = 1 },
+            MicroBatch = golden.Plan(tokens: 128),
+        });
+        using var facts = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden.Folder, "adamw.json")));
+        var before = golden.Parameters.Layout.Parameters.ToDictionary(parameter => parameter.Name, parameter => golden.Download(golden.Parameters[parameter.Name].Value));
+        foreach (var step in facts.RootElement.GetProperty("steps").EnumerateArray())
+        {
+            var report = trainer.Step(samples, 1e-3);
+            Assert.Equal(step.GetProperty("loss").GetDouble(), report.Loss, Math.Abs(step.GetProperty("loss").GetDouble()) * 1e-4);
+            Assert.Equal(step.GetProperty("grad_norm").GetDouble(), report.GradientNorm, step.GetProperty("grad_norm").GetDouble() * 1e-4);
+        }
+        var lossAfter = facts.RootElement.GetProperty("loss_after").GetDouble();
+        Assert.Equal(lossAfter, trainer.AccumulateGradients(samples.AsSpan(0, 1)) / 4 + RestOfLoss(trainer, samples), Math.Abs(lossAfter) * 1e-4);
+        CheckParameters(golden, before);
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Greedy_continuations_are_those_of_the_reference_bit_for_bit_with_their_scores(string name, string layout)
+    {
+        using var backend = Backend.Open("cpu");
+        using var golden = new GoldenModel(name, layout, backend);
+        var prompt = golden.Integers("gen.input_ids");
+        var pixels = golden.Floats("gen.pixel_values");
+        var expected = golden.Integers("gen.output_ids");
+        GenerationRequest[] requests = [new() { Id = "gen", PromptIds = prompt, PixelValues = pixels, TileCount = (int)golden.Shape("gen.pixel_values")[0] }];
+        using var generator = new Generator(golden.Model, GeneratorPlan.For(requests, expected.Length));
+        var result = generator.Generate(requests, new() { Sampling = new() { Temperature = 0 }, MaximumNewTokens = expected.Length })[0];
+        Assert.Equal(expected, result.OutputIds);
+        var (_, largest) = GoldenModel.Distance(result.LogProbabilities, golden.Floats("gen.logp"));
+        Assert.InRange(largest, 0, LogProbabilityAbsolute);
+
+        int[] whole = [.. prompt, .. result.OutputIds];
+        using var workspace = ModelWorkspace.Allocate(backend, golden.Config, golden.Plan());
+        workspace.Batch.Pack([new() { Id = "whole", InputIds = whole, PixelValues = pixels, TileCount = requests[0].TileCount }], golden.ImageTokenId);
+        golden.Model.Forward(workspace);
+        var scores = golden.Download(golden.Model.Score(workspace).LogProbabilities);
+        Assert.Equal(result.LogProbabilities, scores[(prompt.Length - 1)..^1]);
+    }
+
+    [Fact]
+    public void Positions_are_interpolated_as_the_reference_does()
+    {
+        using var backend = Backend.Open("cpu");
+        using var golden = new GoldenModel("qwen2-vit300m", "hf", backend);
+        var pixels = golden.Floats("interp.pixel_values");
+        using var workspace = ModelWorkspace.Allocate(backend, golden.Config, golden.Plan(tiles: 2, tileSize: 84));
+        using var buffer = backend.Allocate(pixels.Length * sizeof(float));
+        backend.Upload<float>(buffer.AsView(), pixels);
+        golden.Model.EncodeImages(workspace, buffer.AsView().Reshape(2, 3 * 84 * 84));
+        var report = new Report("interpolation");
+        report.Check("vision_out", golden.Download(workspace.Vision.Output), golden.Floats("interp.vision_out"), LogitsRelative);
+        report.Check("projector_out", golden.Download(workspace.Projector.Output), golden.Floats("interp.projector_out"), LogitsRelative);
+        report.Print();
+    }
+
+    private static double RestOfLoss(Trainer trainer, Sample[] samples)
+    {
+        var loss = 0.0;
+        for (var index = 1; index < samples.Length; index++)
+            loss += trainer.AccumulateGradients(samples.AsSpan(index, 1)) / 4;
+        return loss;
+    }
+
+    /// <summary>Assembles every tensor of the file from our gradients and compares it: stored rows one by one, the whole by norm, sum and a dot product.</summary>
+    private static void CheckGradients(GoldenModel golden, Report report)
+    {
+        using var facts = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden.Folder, "grads.json")));
+        using var stored = SafetensorsFile.Open(Path.Combine(golden.Folder, "grads.safetensors"));
+        var zero = facts.RootElement.GetProperty("zero_gradient").EnumerateArray().Select(item => item.GetString()).ToHashSet();
+        var compared = 0;
+        foreach (var tensor in new CheckpointMap(golden.Parameters.Layout, CheckpointLayout.HuggingFace).Tensors)
+        {
+            var gradient = Assemble(golden, tensor, parameter => golden.Parameters[parameter.Name].Gradient);
+            if (zero.Contains(tensor.Name))
+            {
+                // The gradient of a key bias is exactly zero; what remains is rounding noise.
+                Assert.All(gradient, value => Assert.InRange(value, -1e-4f, 1e-4f));
+                continue;
+            }
+            var fact = facts.RootElement.GetProperty("tensors").GetProperty(tensor.Name);
+            var step = fact.GetProperty("rows_step").GetInt32();
+            report.Check("gradient", EveryRow(gradient, (int)(tensor.ElementCount / tensor.Shape[0]), step), GoldenModel.Floats(stored, tensor.Name), GradientRelative);
+            var (norm, dot) = (0.0, 0.0);
+            for (var i = 0; i < gradient.Length; i++)
+            {
+                norm += (double)gradient[i] * gradient[i];
+                dot += gradient[i] * (((long)i * 7919 % 13) - 6) / 6.0;
+            }
+            var expectedNorm = fact.GetProperty("l2").GetDouble();
+            Assert.Equal(expectedNorm, Math.Sqrt(norm), expectedNorm * GradientRelative);
+            Assert.Equal(fact.GetProperty("dot").GetDouble(), dot, expectedNorm * Math.Sqrt(gradient.Length) * GradientRelative);
+            compared++;
+        }
+        Assert.True(compared > 20, $"Only {compared} gradients were compared.");
+    }
+
+    private static void CheckParameters(GoldenModel golden, Dictionary<string, float[]> before)
+    {
+        using var facts = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden.Folder, "adamw.json")));
+        using var stored = SafetensorsFile.Open(Path.Combine(golden.Folder, "adamw.safetensors"));
+        using var gradientFacts = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden.Folder, "grads.json")));
+        var zero = gradientFacts.RootElement.GetProperty("zero_gradient").EnumerateArray().Select(item => item.GetString()).ToHashSet();
+        foreach (var tensor in new CheckpointMap(golden.Parameters.Layout, CheckpointLayout.HuggingFace).Tensors)
+        {
+            if (zero.Contains(tensor.Name) || !stored.TryFind(tensor.Name, out _))
+                continue;
+            var step = facts.RootElement.GetProperty("tensors").GetProperty(tensor.Name).GetProperty("rows_step").GetInt32();
+            var columns = (int)(tensor.ElementCount / tensor.Shape[0]);
+            var after = EveryRow(Assemble(golden, tensor, parameter => golden.Parameters[parameter.Name].Value), columns, step);
+            var start = EveryRow(Assemble(tensor, parameter => before[parameter.Name]), columns, step);
+            var expected = GoldenModel.Floats(stored, tensor.Name);
+            var moved = new float[after.Length];
+            var expectedMove = new float[after.Length];
+            for (var i = 0; i < after.Length; i++)
+                (moved[i], expectedMove[i]) = (after[i] - start[i], expected[i] - start[i]);
+            var (relative, absolute) = GoldenModel.Distance(moved, expectedMove);
+            Assert.True(relative <= 1e-2 && absolute <= 1e-3, $"{tensor.Name}: relative {relative:G3}, absolute {absolute:G3}");
+        }
+    }
+
+    private static float[] Assemble(GoldenModel golden, FileTensor tensor, Func<Parameter, DeviceView> view) => Assemble(tensor, parameter => golden.Download(view(parameter)));
+
+    private static float[] Assemble(FileTensor tensor, Func<Parameter, float[]> values)
+    {
+        var result = new float[tensor.ElementCount];
+        var next = 0;
+        foreach (var part in tensor.Parts)
+        {
+            values(part.Parameter).AsSpan((int)part.FirstElement, (int)part.ElementCount).CopyTo(result.AsSpan(next));
+            next += (int)part.ElementCount;
+        }
+        return result;
+    }
+
+    private static float[] EveryRow(float[] values, int columns, int step)
+    {
+        var rows = new List<float>();
+        for (var row = 0; row * columns < values.Length; row += step)
+            rows.AddRange(values.AsSpan(row * columns, columns));
+        return [.. rows];
+    }
+
+    /// <summary>Collects the largest difference of each quantity and fails on the first beyond its tolerance.</summary>
+    private sealed class Report(string title)
+    {
+        private readonly SortedDictionary<string, (double Relative, double Absolute)> _largest = [];
+
+        public void Check(string quantity, ReadOnlySpan<float> found, ReadOnlySpan<float> expected, double relativeLimit, double absoluteLimit = double.PositiveInfinity)
+        {
+            var (relative, absolute) = GoldenModel.Distance(found, expected);
+            var known = _largest.GetValueOrDefault(quantity);
+            _largest[quantity] = (Math.Max(known.Relative, relative), Math.Max(known.Absolute, absolute));
+            Assert.True(relative <= relativeLimit && absolute <= absoluteLimit, $"{title} {quantity}: relative {relative:G3} (limit {relativeLimit:G3}), absolute {absolute:G3} (limit {absoluteLimit:G3})");
+        }
+
+        public void Print()
+        {
+            foreach (var (quantity, (relative, absolute)) in _largest)
+                TestContext.Current.TestOutputHelper?.WriteLine($"{title} {quantity}: relative L2 {relative:G3}, absolute {absolute:G3}");
+        }
+    }
+}
