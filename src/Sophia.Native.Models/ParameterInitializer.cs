@@ -40,7 +40,7 @@ public static class ParameterInitializer
                 switch (parameter.Initialization)
                 {
                     case Initialization.Normal:
-                        FillNormal(chunk, (long)row * parameter.Columns, parameter.Name, seed, range);
+                        FillNormal(buffer, chunk.Length, (long)row * parameter.Columns, Hash(parameter.Name), seed, range);
                         break;
                     case Initialization.One:
                         chunk.Fill(1);
@@ -57,10 +57,20 @@ public static class ParameterInitializer
         }
     }
 
-    /// <summary>Element i takes word i mod 4 of block i / 4.</summary>
-    private static void FillNormal(Span<float> destination, long first, string name, ulong seed, double range)
+    /// <summary>Fills the first <paramref name="count"/> places of the buffer on all cores; a number depends on its index alone, so the pieces may come in any order.</summary>
+    private static void FillNormal(float[] buffer, int count, long first, ulong hash, ulong seed, double range)
     {
-        var hash = Hash(name);
+        const int Piece = 1 << 15;
+        Parallel.For(0, (count + Piece - 1) / Piece, piece =>
+        {
+            var start = piece * Piece;
+            FillNormal(buffer.AsSpan(start, Math.Min(Piece, count - start)), first + start, hash, seed, range);
+        });
+    }
+
+    /// <summary>Element i takes word i mod 4 of block i / 4.</summary>
+    private static void FillNormal(Span<float> destination, long first, ulong hash, ulong seed, double range)
+    {
         var index = 0;
         while (index < destination.Length)
         {

@@ -39,10 +39,11 @@ internal static class InternVLConfigReader
             DownsampleRatio = root.OptionalNumber("downsample_ratio") ?? 0.5,
             Template = root.OptionalText("template") ?? "internvl2_5",
             SystemMessage = root.OptionalText("system_message"),
-            UseDynamicTiles = root.OptionalFlag("dynamic_image_size") ?? true,
+            // Where a key is missing, the original code takes the defaults of its class; the native layout keeps these settings in its processor, whose defaults are 12 tiles and a thumbnail.
+            UseDynamicTiles = root.OptionalFlag("dynamic_image_size") ?? !original,
             MinDynamicPatch = root.OptionalInteger("min_dynamic_patch") ?? 1,
-            MaxDynamicPatch = root.OptionalInteger("max_dynamic_patch") ?? 12,
-            UseThumbnail = root.OptionalFlag("use_thumbnail") ?? true,
+            MaxDynamicPatch = root.OptionalInteger("max_dynamic_patch") ?? (original ? 6 : 12),
+            UseThumbnail = root.OptionalFlag("use_thumbnail") ?? !original,
             ImageTokenId = root.OptionalInteger("image_token_id"),
         };
         if (config.FindFault() is { } fault)

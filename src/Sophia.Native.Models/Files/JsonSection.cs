@@ -33,11 +33,16 @@ internal sealed class JsonSection
             using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new InvalidDataException($"{file}: expected a JSON object, found {Describe(document.RootElement)}.");
+            CheckTexts(document.RootElement);
             return new JsonSection(file, "", document.RootElement.Clone());
         }
         catch (JsonException exception)
         {
             throw new InvalidDataException($"{file}:{exception.LineNumber + 1}: not valid JSON: {exception.Message}", exception);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new InvalidDataException($"{file}: a text in it is not valid UTF-8 or has half of a surrogate pair: {exception.Message}", exception);
         }
     }
 
@@ -161,6 +166,27 @@ internal sealed class JsonSection
 
     /// <summary>A JSON null counts as absent, as it does for transformers.</summary>
     private bool TryGet(string key, out JsonElement value) => _element.TryGetProperty(key, out value) && value.ValueKind != JsonValueKind.Null;
+
+    /// <summary>The parser leaves texts undecoded; decoding all of them once finds those that are none.</summary>
+    private static void CheckTexts(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray()) CheckTexts(item);
+                break;
+            case JsonValueKind.Object:
+                foreach (var property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    CheckTexts(property.Value);
+                }
+                break;
+        }
+    }
 
     private static string Describe(JsonElement value)
     {

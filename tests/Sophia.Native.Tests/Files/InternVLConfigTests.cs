@@ -93,6 +93,20 @@ public class InternVLConfigTests
     }
 
     [Fact]
+    public void Missing_tiling_settings_mean_the_defaults_of_the_respective_code()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (var (layout, dynamic, most, thumbnail) in new[] { (CheckpointLayout.Original, false, 6, false), (CheckpointLayout.HuggingFace, true, 12, true) })
+        {
+            var config = InternVLConfig.Load(Change(folder, layout, root =>
+            {
+                foreach (var key in new[] { "dynamic_image_size", "min_dynamic_patch", "max_dynamic_patch", "use_thumbnail", "template" }) root.Remove(key);
+            }));
+            Assert.Equal((dynamic, 1, most, thumbnail, "internvl2_5"), (config.UseDynamicTiles, config.MinDynamicPatch, config.MaxDynamicPatch, config.UseThumbnail, config.Template));
+        }
+    }
+
+    [Fact]
     public void Rope_is_read_in_the_spellings_of_transformers_4_and_5()
     {
         using var folder = new TemporaryFolder();
@@ -202,6 +216,8 @@ public class InternVLConfigTests
         Assert.Throws<FileNotFoundException>(() => InternVLConfig.Load(folder.File("nothing.json")));
         folder.Write("config.json", "[1]");
         Assert.StartsWith($"{file}: ", Assert.Throws<InvalidDataException>(() => InternVLConfig.Load(folder.Path)).Message);
+        folder.Write("config.json", """{"model_type": "internvl_chat", "template": "\ud800"}""");
+        Assert.Contains("surrogate", Assert.Throws<InvalidDataException>(() => InternVLConfig.Load(folder.Path)).Message);
         folder.Write("config.json", """{"model_type": "internvl_chat", "model_type": "internvl"}""");
         Assert.Contains("model_type", Assert.Throws<InvalidDataException>(() => InternVLConfig.Load(folder.Path)).Message);
     }
@@ -219,6 +235,33 @@ public class InternVLConfigTests
         Assert.Empty(Directory.GetFiles(folder.Path));
         epsilon.Write(folder.Path, CheckpointLayout.HuggingFace);
         Assert.Equal(epsilon, InternVLConfig.Load(folder.Path));
+    }
+
+    [Fact]
+    public void A_damaged_file_is_read_or_refused_and_nothing_else()
+    {
+        using var folder = new TemporaryFolder();
+        KnownModels.SmallInternLM2().Write(folder.Path, CheckpointLayout.Original);
+        var whole = File.ReadAllBytes(folder.File("config.json"));
+        var refused = 0;
+        for (uint round = 0; round < 1500; round++)
+        {
+            var bytes = whole.ToArray();
+            var (position, value, kind, _) = Philox.Block(round, 0, 0, 0, 11);
+            ReadOnlySpan<byte> letters = "0-{}[]\",:ntx9\\e.\u0001\xff"u8;
+            bytes[position % (uint)bytes.Length] = letters[(int)(value % (uint)letters.Length)];
+            File.WriteAllBytes(folder.File("config.json"), kind % 8 == 0 ? bytes[..(int)(position % (uint)bytes.Length)] : bytes);
+            try
+            {
+                InternVLConfig.Load(folder.Path).Validate();
+            }
+            catch (InvalidDataException exception)
+            {
+                Assert.StartsWith(folder.File("config.json"), exception.Message);
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 500, 1499);
     }
 
     private static string Change(TemporaryFolder folder, CheckpointLayout layout, Action<JsonObject> change)

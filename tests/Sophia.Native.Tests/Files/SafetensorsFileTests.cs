@@ -105,6 +105,35 @@ public class SafetensorsFileTests
     }
 
     [Fact]
+    public void A_damaged_header_is_read_or_refused_and_nothing_else()
+    {
+        using var folder = new TemporaryFolder();
+        var whole = File.ReadAllBytes(WriteRaw(folder, """{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b":{"dtype":"I16","shape":[2],"data_offsets":[8,12]}}""", new byte[12]));
+        var path = folder.File("damaged.safetensors");
+        var refused = 0;
+        for (uint round = 0; round < 1500; round++)
+        {
+            var bytes = whole.ToArray();
+            var (position, value, second, any) = Philox.Block(round, 0, 0, 0, 12);
+            ReadOnlySpan<byte> letters = "0-{}[]\",:ntx9\\e._"u8;
+            bytes[position % 150] = letters[(int)(value % (uint)letters.Length)];
+            bytes[second % 150] = any % 2 == 0 ? (byte)(any >> 8) : bytes[second % 150];
+            File.WriteAllBytes(path, bytes);
+            try
+            {
+                using var file = SafetensorsFile.Open(path);
+                foreach (var tensor in file.Tensors) tensor.ReadFloats(0, new float[tensor.ElementCount]);
+            }
+            catch (InvalidDataException exception)
+            {
+                Assert.StartsWith(path, exception.Message);
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 500, 1499);
+    }
+
+    [Fact]
     public void Bytes_that_are_not_text_are_an_error()
     {
         using var folder = new TemporaryFolder();
