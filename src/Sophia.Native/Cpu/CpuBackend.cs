@@ -78,13 +78,12 @@ public sealed partial class CpuBackend : Backend
         {
             try
             {
-                return requested is null ? InstructionSetPath.Resolve() : InstructionSetPath.Resolve(InstructionSetPath.Parse(requested));
+                return requested is null ? InstructionSetPath.Resolve() : InstructionSetPath.Resolve(InstructionSetPath.Parse(requested, nameof(BackendOptions.CpuPath)));
             }
             catch (Exception unavailable) when (unavailable is PlatformNotSupportedException or ArgumentException)
             {
-                var origin = requested is null ? "" : $"CpuPath '{requested}': ";
                 throw new BackendUnavailableException(
-                    $"cpu: {origin}{unavailable.Message} Tried: avx512 ({(InstructionSetPath.IsSupported(CpuPath.Avx512) ? "available" : "not available")}), portable (available).");
+                    $"cpu: {unavailable.Message} Tried: avx512 ({(InstructionSetPath.IsSupported(CpuPath.Avx512) ? "available" : "not available")}), portable (available).");
             }
         }
     }

@@ -35,12 +35,14 @@ internal static class InstructionSetPath
     }
 
     /// <summary>Reads a path's name (<c>avx512</c> or <c>portable</c>, any case).</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="origin">Where it was written, for the message.</param>
     /// <exception cref="ArgumentException">The name is not one of the two.</exception>
-    public static CpuPath Parse(string name) => name.Trim().ToLowerInvariant() switch
+    public static CpuPath Parse(string name, string origin = EnvironmentVariable) => name.Trim().ToLowerInvariant() switch
     {
         "avx512" => CpuPath.Avx512,
         "portable" => CpuPath.Portable,
-        _ => throw new ArgumentException($"{EnvironmentVariable}: expected 'avx512' or 'portable', found '{name}'. Correct or unset the variable.", nameof(name)),
+        _ => throw new ArgumentException($"{origin}: expected 'avx512' or 'portable', found '{name}'. Correct it, or leave it out to get the best one."),
     };
 
     private static CpuPath Require(CpuPath path, string origin)
