@@ -33,8 +33,8 @@ public sealed class Argument
         Values = values ?? new double[rows * columns];
         if (Values.Length != rows * columns)
             throw new ArgumentException($"{name} has {rows} x {columns} elements, found {Values.Length} values.", nameof(values));
-        Expected = (double[])Values.Clone();
-        if (role is ArgumentRole.Output)
+        Expected = role == ArgumentRole.Input ? Values : (double[])Values.Clone();
+        if (role == ArgumentRole.Output)
             Array.Fill(Expected, double.NaN);
     }
 

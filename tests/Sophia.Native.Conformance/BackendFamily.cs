@@ -36,6 +36,9 @@ public abstract class BackendFamily : IDisposable
     /// <summary>Why the family cannot be served on this machine, or null.</summary>
     public virtual string? WhyNot => null;
 
+    /// <summary>Whether an operation that is not supported is a failure rather than a skipped test.</summary>
+    public virtual bool SupportsEverything => true;
+
     /// <summary>Opens the backend under test, then its equivalents.</summary>
     protected abstract IReadOnlyList<Backend> Open();
 

@@ -12,13 +12,13 @@ public abstract partial class OperationConformance(BackendFamily family)
     public static TheoryData<string> CaseNames => Names(_ => true);
 
     /// <summary>The cases for which calling twice means something.</summary>
-    public static TheoryData<string> RepeatableNames => Names(instance => instance.CanRepeat);
+    public static TheoryData<string> RepeatableNames => Names(traits => traits.CanRepeat);
 
     /// <summary>The cases whose batch has several independent items.</summary>
-    public static TheoryData<string> BatchedNames => Names(instance => instance.Items > 1);
+    public static TheoryData<string> BatchedNames => Names(traits => traits.Items > 1);
 
     /// <summary>The cases with an output that may lie where an input lies.</summary>
-    public static TheoryData<string> AliasNames => Names(instance => instance.Aliases.Count > 0);
+    public static TheoryData<string> AliasNames => Names(traits => traits.HasAliases);
 
     /// <summary>The backend under test.</summary>
     protected Backend Subject => family.Subject;
@@ -118,26 +118,29 @@ public abstract partial class OperationConformance(BackendFamily family)
         }
     }
 
-    /// <summary>Calls the operation; where the backend does not support it the test is skipped by name, which the backend's own tests may forbid.</summary>
-    private protected static void Call(DeviceCase device)
+    /// <summary>Calls the operation of a case.</summary>
+    private void Call(DeviceCase device) => Run(device.Call);
+
+    /// <summary>Runs operations; where the backend does not support one the test is skipped by name, unless the family says that everything is supported.</summary>
+    private void Run(Action operations)
     {
         try
         {
-            device.Call();
+            operations();
         }
-        catch (NotSupportedException unsupported)
+        catch (NotSupportedException unsupported) when (!family.SupportsEverything)
         {
             Assert.Skip($"Not supported: {unsupported.Message}");
         }
     }
 
-    private static TheoryData<string> Names(Predicate<CaseInstance> wanted)
+    private static TheoryData<string> Names(Predicate<CaseTraits> wanted)
     {
         var names = new TheoryData<string>();
-        foreach (var (name, instance) in CaseTable.Samples)
+        foreach (var traits in CaseTable.Traits)
         {
-            if (wanted(instance))
-                names.Add(name);
+            if (wanted(traits))
+                names.Add(traits.Name);
         }
         return names;
     }

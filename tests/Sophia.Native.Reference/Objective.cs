@@ -1,45 +1,5 @@
 namespace Sophia.Native.Reference;
 
-/// <summary>The importance ratios of the SOPHIA loss, in the order of the engine's.</summary>
-public enum ReferenceRatio
-{
-    /// <summary>w = 1.</summary>
-    One,
-
-    /// <summary>w = pi / mu.</summary>
-    Token,
-
-    /// <summary>w = exp(mean over the sequence of log pi - log mu).</summary>
-    Sequence,
-
-    /// <summary>w = 2 pi / (mu + pi_snapshot).</summary>
-    Multiple,
-}
-
-/// <summary>The divergence estimators, in the order of the engine's; d = log pi - log reference.</summary>
-public enum ReferenceDivergence
-{
-    /// <summary>None.</summary>
-    None,
-
-    /// <summary>d.</summary>
-    K1,
-
-    /// <summary>d^2 / 2.</summary>
-    K2,
-
-    /// <summary>exp(-d) - 1 + d.</summary>
-    K3,
-}
-
-/// <summary>The constants of the objective.</summary>
-/// <param name="Ratio">Which importance ratio.</param>
-/// <param name="ClipLow">Its lower bound.</param>
-/// <param name="ClipHigh">Its upper bound.</param>
-/// <param name="Divergence">Which divergence.</param>
-/// <param name="DivergenceCoefficient">Its coefficient.</param>
-public readonly record struct ReferenceObjective(ReferenceRatio Ratio, double ClipLow, double ClipHigh, ReferenceDivergence Divergence, double DivergenceCoefficient);
-
 public static partial class ReferenceOperations
 {
     /// <summary>-sg(clip(w, low, high)) * R * log p + coefficient * KL(d): loss, derivative by log p, ratio before clipping.</summary>
@@ -73,6 +33,37 @@ public static partial class ReferenceOperations
                 break;
         }
         return (loss, derivative, ratio);
+    }
+
+    /// <summary>
+    /// The factor of every trained token's loss (mask not 0), n_i trained tokens in sequence i: token mean 1 / sum n_i, token sum 1, sequence mean of token sums 1 / sequences that have one,
+    /// sequence mean of token means 1 / (n_i sequences), square 1 / (sqrt(n_i) sum sqrt(n_j)).
+    /// </summary>
+    public static void LossNormalizers(Span<double> normalizers, ReadOnlySpan<byte> lossMask, ReadOnlySpan<int> offsets, ReferenceNormalization normalization)
+    {
+        double tokens = 0.0, sequences = 0.0, roots = 0.0;
+        for (var b = 0; b + 1 < offsets.Length; b++)
+        {
+            var trained = Trained(lossMask, offsets, b);
+            tokens += trained;
+            sequences += trained > 0 ? 1.0 : 0.0;
+            roots += Math.Sqrt(trained);
+        }
+        for (var b = 0; b + 1 < offsets.Length; b++)
+        {
+            var trained = Trained(lossMask, offsets, b);
+            for (var n = offsets[b]; n < offsets[b + 1]; n++)
+            {
+                normalizers[n] = lossMask[n] == 0 ? 0.0 : normalization switch
+                {
+                    ReferenceNormalization.TokenMean => 1.0 / tokens,
+                    ReferenceNormalization.TokenSum => 1.0,
+                    ReferenceNormalization.SequenceMeanTokenSum => 1.0 / sequences,
+                    ReferenceNormalization.SequenceMeanTokenMean => 1.0 / (trained * sequences),
+                    _ => 1.0 / (Math.Sqrt(trained) * roots),
+                };
+            }
+        }
     }
 
     /// <summary>The mean over a sequence's trained tokens (normalizer not 0) of logProbability - behavior, on each of its rows; 0 without trained tokens.</summary>
@@ -126,5 +117,13 @@ public static partial class ReferenceOperations
             var bin = Math.Clamp(Math.Floor((Math.Log(ratios[n]) + 4.0) * 16.0), 0.0, bins - 1);
             metrics[firstBin + (int)bin] += 1.0;
         }
+    }
+
+    private static int Trained(ReadOnlySpan<byte> lossMask, ReadOnlySpan<int> offsets, int sequence)
+    {
+        var trained = 0;
+        for (var n = offsets[sequence]; n < offsets[sequence + 1]; n++)
+            trained += lossMask[n] != 0 ? 1 : 0;
+        return trained;
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Sophia.Native;
 
 public abstract partial class Backend
@@ -116,33 +118,33 @@ public abstract partial class Backend
     /// <inheritdoc cref="PixelShuffleBackward"/>
     protected abstract void PixelShuffleBackwardCore(DeviceView dInput, DeviceView dOutput, int gridHeight, int gridWidth);
 
-    private static void CheckVisionTokens(DeviceView tokens, DeviceView patches, DeviceView positions)
+    private static void CheckVisionTokens(DeviceView tokens, DeviceView patches, DeviceView positions,
+        [CallerArgumentExpression(nameof(tokens))] string tokensName = "", [CallerMemberName] string operation = "")
     {
-        const string operation = "VisionTokens";
         Require.Matrix(positions, operation: operation);
         var patchCount = positions.Rows - 1;
         Require.That(patchCount > 0 && patches.Rows % patchCount == 0, $"whole tiles of {patchCount} patches, found {patches.Rows} rows", operation);
         Require.Shape(patches, patches.Rows, positions.Columns, operation: operation);
-        Require.Shape(tokens, patches.Rows / patchCount * (1 + patchCount), positions.Columns, operation: operation);
+        Require.Shape(tokens, patches.Rows / patchCount * (1 + patchCount), positions.Columns, name: tokensName, operation: operation);
     }
 
-    private static void CheckPositions(DeviceView resized, DeviceView positions, int gridHeight, int gridWidth)
+    private static void CheckPositions(DeviceView resized, DeviceView positions, int gridHeight, int gridWidth,
+        [CallerArgumentExpression(nameof(resized))] string resizedName = "", [CallerArgumentExpression(nameof(positions))] string positionsName = "", [CallerMemberName] string operation = "")
     {
-        const string operation = "PositionInterpolation";
-        Require.Matrix(positions, operation: operation);
+        Require.Matrix(positions, name: positionsName, operation: operation);
         var grid = (long)Math.Sqrt(positions.Rows - 1);
         Require.That(grid > 0 && grid * grid == positions.Rows - 1, $"positions of a class token and a square grid, found {positions.Rows} rows", operation);
         Require.That(gridHeight > 0 && gridWidth > 0, $"a positive grid, found {gridHeight} x {gridWidth}", operation);
-        Require.Shape(resized, 1 + (long)gridHeight * gridWidth, positions.Columns, operation: operation);
+        Require.Shape(resized, 1 + (long)gridHeight * gridWidth, positions.Columns, name: resizedName, operation: operation);
     }
 
-    private static void CheckPixelShuffle(DeviceView joined, DeviceView tokens, int gridHeight, int gridWidth)
+    private static void CheckPixelShuffle(DeviceView joined, DeviceView tokens, int gridHeight, int gridWidth,
+        [CallerArgumentExpression(nameof(joined))] string joinedName = "", [CallerArgumentExpression(nameof(tokens))] string tokensName = "", [CallerMemberName] string operation = "")
     {
-        const string operation = "PixelShuffle";
         Require.That(gridHeight > 0 && gridWidth > 0 && gridHeight % 2 == 0 && gridWidth % 2 == 0, $"an even grid, found {gridHeight} x {gridWidth}", operation);
-        Require.Matrix(tokens, operation: operation);
+        Require.Matrix(tokens, name: tokensName, operation: operation);
         var rows = 1 + (long)gridHeight * gridWidth;
         Require.That(tokens.Rows % rows == 0, $"whole tiles of {rows} rows, found {tokens.Rows}", operation);
-        Require.Shape(joined, tokens.Rows / rows * (gridHeight / 2) * (gridWidth / 2), 4 * tokens.Columns, operation: operation);
+        Require.Shape(joined, tokens.Rows / rows * (gridHeight / 2) * (gridWidth / 2), 4 * tokens.Columns, name: joinedName, operation: operation);
     }
 }

@@ -4,17 +4,25 @@ namespace Sophia.Native.Conformance;
 public static partial class CaseTable
 {
     private static readonly Lazy<OrderedDictionary<string, OperationCase>> Cases = new(Collect);
-    private static readonly Lazy<IReadOnlyList<(string, CaseInstance)>> Instances = new(Sample);
+    private static readonly Lazy<IReadOnlyList<CaseTraits>> AllTraits = new(Describe);
 
     /// <summary>All cases.</summary>
     public static IReadOnlyList<OperationCase> All => Cases.Value.Values;
 
-    /// <summary>One instance of every case, for what does not depend on the numbers.</summary>
-    public static IReadOnlyList<(string Name, CaseInstance Instance)> Samples => Instances.Value;
+    /// <summary>What decides which tests a case takes part in.</summary>
+    public static IReadOnlyList<CaseTraits> Traits => AllTraits.Value;
 
     /// <summary>The case of a name.</summary>
     /// <param name="name">Operation and shape.</param>
     public static OperationCase Find(string name) => Cases.Value[name];
+
+    /// <summary>The operations that have a case.</summary>
+    public static IEnumerable<string> Operations => All.Select(entry => entry.Operation).Distinct();
+
+    /// <summary>The case of an operation that has the most arguments, the last of these.</summary>
+    /// <param name="operation">The operation.</param>
+    public static string Fullest(string operation) =>
+        Traits.Where(traits => traits.Operation == operation).OrderBy(traits => traits.Arguments).Last().Name;
 
     private static OrderedDictionary<string, OperationCase> Collect()
     {
@@ -29,12 +37,15 @@ public static partial class CaseTable
         return cases;
     }
 
-    private static List<(string, CaseInstance)> Sample()
+    private static List<CaseTraits> Describe()
     {
-        var samples = new List<(string, CaseInstance)>();
+        var traits = new List<CaseTraits>();
         foreach (var entry in All)
-            samples.Add((entry.Name, entry.Build()));
-        return samples;
+        {
+            var instance = entry.Build();
+            traits.Add(new(entry.Name, entry.Operation, instance.Arguments.Count, instance.Items, instance.Aliases.Count > 0, instance.CanRepeat));
+        }
+        return traits;
     }
 
     private static double[] Sizes(ReadOnlySpan<double> values)

@@ -11,7 +11,7 @@ public static partial class CaseTable
         // One row is the matrix-vector path; the others end inside tiles of rows, of outputs and of channels.
         (int Rows, int Channels, int Outputs)[] shapes =
         [
-            (0, 7, 5), (1, 1, 1), (1, 64, 48), (1, 257, 131), (2, 33, 65), (3, 1, 17), (5, 16, 1), (7, 31, 29), (8, 128, 64), (13, 100, 96), (17, 513, 47), (33, 67, 211), (64, 96, 128), (131, 130, 37),
+            (0, 7, 5), (1, 1, 1), (1, 64, 48), (1, 257, 131), (2, 33, 65), (3, 1, 17), (5, 16, 1), (7, 31, 29), (8, 128, 64), (13, 100, 96), (17, 513, 47), (33, 67, 211), (64, 96, 128), (131, 130, 37), (2, 1050, 2011), (96, 600, 256),
         ];
         foreach (var (rows, channels, outputs) in shapes)
         {

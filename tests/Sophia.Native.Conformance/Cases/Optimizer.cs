@@ -4,7 +4,7 @@ namespace Sophia.Native.Conformance;
 
 public static partial class CaseTable
 {
-    private static readonly int[] VectorLengths = [0, 1, 15, 17, 100, 4095, 4096, 4097, 9001];
+    private static readonly int[] VectorLengths = [0, 1, 15, 17, 100, 4095, 4096, 4097, 9001, 70001];
 
     private static IEnumerable<OperationCase> OptimizerCases()
     {
@@ -15,7 +15,8 @@ public static partial class CaseTable
                 yield return new("GradientNorm", $"{count} elements, at most {maximumNorm}", (instance, random) =>
                 {
                     var state = instance.OutputVector("state", Backend.GradientStateLength).Within(Rounding.Sum(count), 1e-37, "a sum of n squares of one sign: (4 + 2 sqrt(n)) u");
-                    var gradients = instance.InputVector("gradients", random.Uniform(count, -2.0, 2.0)).FreeColumns();
+                    // The absent view is a vector without elements, whose norm is 0.
+                    var gradients = instance.InputVector("gradients", random.Uniform(count, -2.0, 2.0)).FreeColumns().Optional();
                     instance.Invoke = (backend, view) => backend.GradientNorm(view(state), view(gradients), maximumNorm);
                     instance.Reference = () => GradientNorm(state.Expected, gradients.Values, maximumNorm);
                 });

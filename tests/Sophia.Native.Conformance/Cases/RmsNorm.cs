@@ -4,7 +4,7 @@ namespace Sophia.Native.Conformance;
 
 public static partial class CaseTable
 {
-    private static readonly (int Rows, int Channels)[] NormShapes = [(0, 8), (1, 1), (1, 1024), (2, 7), (3, 17), (5, 64), (7, 100), (33, 31), (4, 1153), (67, 96)];
+    private static readonly (int Rows, int Channels)[] NormShapes = [(0, 8), (1, 1), (1, 1024), (2, 7), (3, 17), (5, 64), (7, 100), (33, 31), (4, 1153), (67, 96), (190, 211)];
 
     private static IEnumerable<OperationCase> RmsNormCases()
     {

@@ -7,7 +7,7 @@ public static partial class CaseTable
     private const string Polynomial = "elementwise with one exp or erf polynomial: 16 u of the terms";
 
     // The absolute part, 2e-32: a sigmoid below the smallest normal number 1.2e-38 may be 0, and is multiplied by up to 1000 * 1000.
-    private static readonly (int Rows, int Columns)[] ElementwiseShapes = [(0, 3), (1, 1), (1, 2), (2, 15), (3, 16), (5, 17), (7, 31), (13, 100), (29, 257)];
+    private static readonly (int Rows, int Columns)[] ElementwiseShapes = [(0, 3), (1, 1), (1, 2), (2, 15), (3, 16), (5, 17), (7, 31), (13, 100), (29, 257), (41, 1001), (3, 9001)];
 
     private static IEnumerable<OperationCase> SwiGluCases()
     {

@@ -1,0 +1,112 @@
+using Xunit;
+
+namespace Sophia.Native.Conformance;
+
+public abstract partial class OperationConformance
+{
+    /// <summary>Query heads, key-value heads, head size, tokens.</summary>
+    public static TheoryData<int, int, int, int> DecodingShapes => new() { { 1, 1, 16, 1 }, { 4, 2, 64, 131 }, { 14, 2, 64, 67 }, { 3, 3, 80, 65 }, { 2, 1, 128, 200 } };
+
+    [Theory]
+    [MemberData(nameof(DecodingShapes))]
+    public void Prefill_chunks_and_decoding_with_the_cache_give_the_same_bits(int heads, int keyHeads, int headSize, int tokens)
+    {
+        var random = ConformanceSeed.For($"decoding {heads} {keyHeads} {headSize} {tokens}");
+        var (queries, keys, values) = (random.Uniform(tokens * heads * headSize), random.Uniform(tokens * keyHeads * headSize), random.Uniform(tokens * keyHeads * headSize));
+        float[]? expected = null;
+        float[]? expectedSums = null;
+        foreach (var backend in Equivalents)
+        {
+            foreach (var chunk in (ReadOnlySpan<int>)[tokens, 1, 7, 33, 64])
+            {
+                var (output, sums) = PrefillByChunks(backend, chunk, heads, keyHeads, headSize, queries, keys, values);
+                expected ??= output;
+                expectedSums ??= sums;
+                var what = $"attention of {tokens} tokens by {chunk} on {backend.Description} against one prefill";
+                Bits.Equal(expected, output, what);
+                Bits.Equal(expectedSums, sums, what + ", logSumExp");
+            }
+        }
+    }
+
+    [Fact]
+    public void A_sequence_attends_and_sends_gradients_alike_alone_and_packed()
+    {
+        const int heads = 4, keyHeads = 2, headSize = 32;
+        int[] lengths = [31, 1, 65, 130, 7];
+        var random = ConformanceSeed.For("packed attention");
+        var total = lengths.Sum();
+        var (queryColumns, keyColumns) = (heads * headSize, keyHeads * headSize);
+        var (query, key, value, dOutput) = (random.Uniform(total * queryColumns), random.Uniform(total * keyColumns), random.Uniform(total * keyColumns), random.Uniform(total * queryColumns));
+        foreach (var causal in (ReadOnlySpan<bool>)[true, false])
+        {
+            var packed = AttendBothWays(Subject, lengths, causal, heads, keyHeads, headSize, query, key, value, dOutput);
+            var start = 0;
+            foreach (var length in lengths)
+            {
+                double[] Rows(double[] all, int columns) => all[(start * columns)..((start + length) * columns)];
+                var alone = AttendBothWays(Subject, [length], causal, heads, keyHeads, headSize, Rows(query, queryColumns), Rows(key, keyColumns), Rows(value, keyColumns), Rows(dOutput, queryColumns));
+                var what = $"a sequence of {length}, causal {causal}, alone against packed on {Subject.Description}, ";
+                Bits.Equal(packed.Output.AsSpan(start * queryColumns, length * queryColumns), alone.Output, what + "output");
+                Bits.Equal(packed.DQuery.AsSpan(start * queryColumns, length * queryColumns), alone.DQuery, what + "dQuery");
+                Bits.Equal(packed.DKey.AsSpan(start * keyColumns, length * keyColumns), alone.DKey, what + "dKey");
+                Bits.Equal(packed.DValue.AsSpan(start * keyColumns, length * keyColumns), alone.DValue, what + "dValue");
+                start += length;
+            }
+        }
+    }
+
+    /// <summary>Appends the keys of a chunk to a slot in the middle of a cache, then lets the chunk's queries attend to all keys so far.</summary>
+    private (float[] Output, float[] LogSumExp) PrefillByChunks(Backend backend, int chunk, int heads, int keyHeads, int headSize, double[] queries, double[] keys, double[] values)
+    {
+        const int slot = 5;
+        var tokens = keys.Length / (keyHeads * headSize);
+        using var scratch = new DeviceScratch(backend);
+        var (keyCache, valueCache) = (scratch.Empty(tokens + 9, keyHeads * headSize), scratch.Empty(tokens + 9, keyHeads * headSize));
+        var (output, sums) = (scratch.Empty(tokens, heads * headSize), scratch.Empty(tokens, heads));
+        var (query, key, value) = (scratch.Matrix(tokens, heads * headSize, queries), scratch.Matrix(tokens, keyHeads * headSize, keys), scratch.Matrix(tokens, keyHeads * headSize, values));
+        Run(() =>
+        {
+            for (var first = 0; first < tokens; first += chunk)
+            {
+                var count = Math.Min(chunk, tokens - first);
+                var rows = new int[count];
+                for (var i = 0; i < count; i++)
+                    rows[i] = slot + first + i;
+                backend.CacheAppend(keyCache, valueCache, key.RowRange(first, count), value.RowRange(first, count), scratch.Indices(rows));
+                var sequences = new AttentionSequences
+                {
+                    QueryOffsets = scratch.Indices(0, count), KeyOffsets = scratch.Indices(slot), KeyLengths = scratch.Indices(first + count), MaximumQueries = count, MaximumKeys = first + count, Causal = true,
+                };
+                backend.AttentionForward(output.RowRange(first, count), sums.RowRange(first, count), query.RowRange(first, count), keyCache, valueCache, sequences, headSize, 0.125f);
+            }
+        });
+        return (scratch.Read(output), scratch.Read(sums));
+    }
+
+    private (float[] Output, float[] DQuery, float[] DKey, float[] DValue) AttendBothWays(Backend backend, int[] lengths, bool causal, int heads, int keyHeads, int headSize,
+        double[] queries, double[] keys, double[] values, double[] gradients)
+    {
+        using var scratch = new DeviceScratch(backend);
+        var offsets = new int[lengths.Length + 1];
+        for (var b = 0; b < lengths.Length; b++)
+            offsets[b + 1] = offsets[b] + lengths[b];
+        var (total, longest) = (offsets[^1], lengths.Max());
+        var (queryColumns, keyColumns) = (heads * headSize, keyHeads * headSize);
+        var (query, dOutput) = (scratch.Matrix(total, queryColumns, queries), scratch.Matrix(total, queryColumns, gradients));
+        var (key, value) = (scratch.Matrix(total, keyColumns, keys), scratch.Matrix(total, keyColumns, values));
+        var (output, sums, delta, dQuery) = (scratch.Empty(total, queryColumns), scratch.Empty(total, heads), scratch.Empty(total, heads), scratch.Empty(total, queryColumns));
+        var (dKey, dValue) = (scratch.Empty(total, keyColumns), scratch.Empty(total, keyColumns));
+        var sequences = new AttentionSequences
+        {
+            QueryOffsets = scratch.Indices(offsets), KeyOffsets = scratch.Indices(offsets.AsSpan(0, lengths.Length)), KeyLengths = scratch.Indices(lengths), MaximumQueries = longest, MaximumKeys = longest,
+            Causal = causal,
+        };
+        Run(() =>
+        {
+            backend.AttentionForward(output, sums, query, key, value, sequences, headSize, 0.2f);
+            backend.AttentionBackward(dQuery, dKey, dValue, delta, dOutput, query, key, value, output, sums, sequences, headSize, 0.2f);
+        });
+        return (scratch.Read(output), scratch.Read(dQuery), scratch.Read(dKey), scratch.Read(dValue));
+    }
+}
