@@ -3,8 +3,10 @@ using System.Runtime.Intrinsics;
 namespace Sophia.Native.Data.Images;
 
 /// <summary>
-/// Resizes exactly as Pillow's bicubic filter does (a = -0.5, support 2 scaled by the shrinking factor): first along rows, then along columns,
-/// each in fixed point with 22 fractional bits and rounded to 8 bits; an axis that keeps its size is left alone.
+/// Resizes exactly as Pillow's bicubic filter does (a = -0.5, support 2 scaled by the shrinking factor): one axis after the other, each in fixed point with 22 fractional bits and
+/// rounded to 8 bits; an axis that keeps its size is left alone. Rows are resized first, but columns where the height shrinks and the width does not: so does Pillow 13, on whose
+/// output the golden tiles were made. (Earlier versions always begin with the rows, which moves values by one or two in that case. Where both shrink, Pillow 13 begins
+/// with the columns too if the height shrinks much more; here such an image is resized as in earlier versions.)
 /// </summary>
 public static class BicubicResampler
 {
@@ -24,12 +26,10 @@ public static class BicubicResampler
         if (width == image.Width && height == image.Height) return image;
         RgbImage result = new(width, height);
         if (height == image.Height) ResizeRows(image, result);
-        else if (width == image.Width || VerticalFirst(image, width, height)) ResizeColumnsFirst(image, result);
+        else if (width == image.Width || (height < image.Height && width > image.Width)) ResizeColumnsFirst(image, result);
         else ResizeRowsFirst(image, result);
         return result;
     }
-
-    private static bool VerticalFirst(RgbImage image, int width, int height) => height < image.Height && width >= image.Width;
 
     private static void ResizeRows(RgbImage image, RgbImage result)
     {

@@ -1,8 +1,10 @@
+using Sophia.Native.Data.Images.Jpeg;
+
 namespace Sophia.Native.Data.Images;
 
 /// <summary>
 /// Reads PNG and JPEG as Pillow's <c>Image.open(path).convert("RGB")</c> does: transparency is dropped, not blended, and the orientation of a camera is not applied.
-/// PNG agrees with Pillow byte for byte.
+/// Both agree with Pillow byte for byte: PNG with version 13, JPEG with any version built on libjpeg-turbo's default decoding.
 /// </summary>
 public static class ImageDecoder
 {
