@@ -143,7 +143,7 @@ public sealed class GoldenModelTests
         var expected = golden.Integers("gen.output_ids");
         GenerationRequest[] requests = [new() { Id = "gen", PromptIds = prompt, PixelValues = pixels, TileCount = (int)golden.Shape("gen.pixel_values")[0] }];
         using var generator = new Generator(golden.Model, GeneratorPlan.For(requests, expected.Length));
-        var result = generator.Generate(requests, new() { Sampling = new() { Temperature = 0 }, MaximumNewTokens = expected.Length })[0];
+        var result = generator.Generate(requests, new() { Sampling = new() { Temperature = 0 }, MaximumNewTokens = expected.Length }, TestContext.Current.CancellationToken)[0];
         Assert.Equal(expected, result.OutputIds);
         var (_, largest) = GoldenModel.Distance(result.LogProbabilities, golden.Floats("gen.logp"));
         Assert.InRange(largest, 0, LogProbabilityAbsolute);
