@@ -1,4 +1,5 @@
 using System.Text;
+using Sophia.Native.Pipeline.Reasoning;
 
 namespace Sophia.Native.Pipeline.Quickstart;
 
@@ -9,7 +10,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// </summary>
 /// <param name="seed">Seed of all its choices.</param>
 /// <param name="rates">How often it slips, misreads, looks back, checks again and is wordy; null for the defaults.</param>
-public sealed class WorldReasoner(ulong seed, WorldReasonerRates? rates = null)
+public sealed class WorldReasoner(ulong seed, WorldReasonerRates? rates = null) : IReasoner
 {
     private const double SlipAtAnObject = .6;
     private const string LookBack = "wait, look back at the image:";
@@ -20,6 +21,21 @@ public sealed class WorldReasoner(ulong seed, WorldReasonerRates? rates = null)
     private static readonly string[] Closers = ["so", "the answer is", "so the answer is", "that means the answer should be"];
 
     private readonly WorldReasonerRates _rates = rates ?? new WorldReasonerRates();
+
+    /// <summary>One: an answer takes microseconds, and the caller may use any number of threads besides.</summary>
+    public int Concurrency => 1;
+
+    /// <summary>Answers a request at once. Its seed is mixed into the reasoner's own.</summary>
+    /// <exception cref="InvalidDataException">The text is no question of this world.</exception>
+    public Task<ReasoningAnswer> Reason(ReasoningRequest request, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        cancellation.ThrowIfCancellationRequested();
+        if (!PriceQuestion.TryParse(request.Question, out PriceQuestion question))
+            throw new InvalidDataException($"question {request.Id}: {Refusal(request.Question)}");
+        var random = new RandomStream(seed ^ (ulong)request.Seed << 32, RandomPurpose.Reasoner, Address(request.Id, request.CaptionIndex, request.AnswerIndex));
+        return Task.FromResult(new ReasoningAnswer(Write(ClaimParser.Parse(request.Caption), question, ref random)));
+    }
 
     /// <summary>Answers a question from a caption: <c>&lt;think&gt; okay. northwest big red square + two = two. total two. &lt;/think&gt; so \boxed{ two }.</c></summary>
     /// <param name="caption">What the policy said about the image; whatever of it is no statement about an object is passed over.</param>
@@ -33,7 +49,7 @@ public sealed class WorldReasoner(ulong seed, WorldReasonerRates? rates = null)
         ArgumentNullException.ThrowIfNull(caption);
         ArgumentNullException.ThrowIfNull(questionId);
         if (!PriceQuestion.TryParse(question, out PriceQuestion asked))
-            throw new ArgumentException($"Expected a question such as '{new PriceQuestion(null).Text}', found '{question}'. The embedded reasoner knows the quickstart's questions alone; use another reasoner for others.", nameof(question));
+            throw new ArgumentException(Refusal(question), nameof(question));
         var random = new RandomStream(seed, RandomPurpose.Reasoner, Address(questionId, captionIndex, answerIndex));
         return Write(ClaimParser.Parse(caption), asked, ref random);
     }
@@ -74,6 +90,9 @@ public sealed class WorldReasoner(ulong seed, WorldReasonerRates? rates = null)
         if (random.NextChance(_rates.Recheck)) text.Append($" let me check again: total {answer}.");
         return text.Append($" </think> {random.NextOf<string>(Closers)} \\boxed{{ {answer} }}.").ToString();
     }
+
+    private static string Refusal(string question) =>
+        $"Expected a question such as '{new PriceQuestion(null).Text}', found '{question}'. The embedded reasoner knows the quickstart's questions alone; use another reasoner for others.";
 
     private static string Describe(SceneObject one) => WorldLanguage.Describe(one.Size, one.Color, one.Shape);
 

@@ -1,6 +1,9 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Sophia.Native.Data.Records;
 using Sophia.Native.Pipeline.Quickstart;
+using Sophia.Native.Pipeline.Reasoning;
+using Sophia.Native.Pipeline.Verification;
 using Xunit;
 
 namespace Sophia.Native.Tests.Quickstart;
@@ -99,6 +102,34 @@ public sealed partial class WorldReasonerTests
         Assert.NotEqual(Enumerable.Range(0, 8).Select(n => Trace(1, "a", 0, n)), Enumerable.Range(0, 8).Select(n => Trace(2, "a", 0, n)));
         Assert.NotEqual(Enumerable.Range(0, 8).Select(n => Trace(1, "a", 0, n)), Enumerable.Range(0, 8).Select(n => Trace(1, "b", 0, n)));
         Assert.NotEqual(Enumerable.Range(0, 8).Select(n => Trace(1, "a", 0, n)), Enumerable.Range(0, 8).Select(n => Trace(1, "a", 1, n)));
+    }
+
+    [Fact]
+    public async Task As_a_reasoner_of_the_pipeline_it_writes_the_same_traces()
+    {
+        var reasoner = new WorldReasoner(4);
+        ReasoningRequest request = new()
+        {
+            Id = "7", Caption = "northeast big red triangle", Question = "price of all big objects?", CaptionIndex = 2, AnswerIndex = 5, AnswersPerCaption = 8, Seed = 0,
+        };
+        ReasoningAnswer answer = await reasoner.Reason(request, TestContext.Current.CancellationToken);
+        Assert.Equal(reasoner.Reason(request.Caption, request.Question, "7", 2, 5), answer.Text);
+        Assert.False(answer.Truncated);
+        HashSet<string> texts = [];
+        for (uint other = 1; other <= 20; other++) texts.Add((await reasoner.Reason(request with { Seed = other }, TestContext.Current.CancellationToken)).Text);
+        Assert.InRange(texts.Count, 10, 20);
+        await Assert.ThrowsAsync<InvalidDataException>(() => reasoner.Reason(request with { Question = "how many?" }, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public void The_rule_verifier_judges_traces_by_their_box()
+    {
+        foreach ((Scene scene, PriceQuestion question, string trace) in Reason(new WorldReasonerRates { Slip = .5 }))
+        {
+            string gold = question.AnswerText(scene);
+            var record = new QuestionRecord { Id = "1", Question = question.Text, Answer = gold };
+            Assert.Equal(QuickstartMetrics.IsRight(trace, gold), AnswerVerifier.Verify(trace, record));
+        }
     }
 
     [Fact]

@@ -20,11 +20,18 @@ internal static class ChartDrawing
         }
 
         double lastStep = Math.Max(1, curves.SelectMany(curve => curve.Points).Max(point => point.Step));
-        double largest = chart.IsShare ? 1 : curves.SelectMany(curve => curve.Points).Max(point => point.Value), smallest = chart.IsShare ? 0 : Math.Min(0, curves.SelectMany(curve => curve.Points).Min(point => point.Value));
-        double valueStep = TickStep(largest - smallest, 5), stepStep = TickStep(lastStep, 6);
+        double smallest = 0, largest = 1;
+        if (!chart.IsShare)
+        {
+            smallest = Math.Min(0, curves.SelectMany(curve => curve.Points).Min(point => point.Value));
+            largest = curves.SelectMany(curve => curve.Points).Max(point => point.Value);
+            if (largest <= smallest) largest = smallest + 1;
+        }
+
+        double valueStep = TickStep(largest - smallest, 5), stepStep = Math.Max(1, TickStep(lastStep, 6));
         double top = smallest + Math.Ceiling((largest - smallest) / valueStep - 1e-9) * valueStep, bottom = Math.Floor(smallest / valueStep) * valueStep;
         double X(double step) => Left + step / lastStep * (Width - Left - Right);
-        double Y(double value) => Height - Bottom - (value - bottom) / Math.Max(top - bottom, double.Epsilon) * (Height - Bottom - Top);
+        double Y(double value) => Height - Bottom - (value - bottom) / (top - bottom) * (Height - Bottom - Top);
 
         page.Append($"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{HtmlText.Escape(chart.Title)}\">");
         int decimals = valueStep >= 1 ? 0 : (int)Math.Ceiling(-Math.Log10(valueStep) - 1e-9);
@@ -81,7 +88,7 @@ internal static class ChartDrawing
     /// <summary>1, 2 or 5 times a power of ten, so that a range has about the wanted number of ticks.</summary>
     private static double TickStep(double range, int ticks)
     {
-        double rough = Math.Max(range, 1e-9) / ticks, power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
+        double rough = range / ticks, power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         return (rough / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 } * power;
     }
 }
