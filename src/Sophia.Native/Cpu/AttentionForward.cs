@@ -8,10 +8,10 @@ namespace Sophia.Native.Cpu;
 /// </summary>
 /// <remarks>
 /// The law of bits, for a row (query and head) and block of 64 keys: score[j] = scale * (chain over d of q[d] * k[j, d]); maximum over the visible keys;
-/// p[j] = exp(score[j] - maximum); sum of p in lanes that depend on j alone; partial[d] = chain over the visible j of p[j] * v[j, d], from 0.
+/// p[j] = exp(score[j] - maximum); sum of p in sixteen lanes, j in lane j mod 16; partial[d] = chain over the visible j of p[j] * v[j, d], from 0.
 /// The first block's maximum, sum and partial are the row's; each later one is merged: both sides are rescaled to the larger maximum and added. At the end output = partial / sum.
 /// None of it depends on the other rows of the tile or on keys the row does not see: chains end at the last visible key, and lanes beyond it are set to minus
-/// infinity before the maximum and to 0 before the sum. So prefill, prefill in pieces and decoding agree bitwise, and what lies behind a sequence is never used.
+/// infinity before the maximum and to 0 before the sum. So prefill, prefill in pieces and decoding agree bitwise, on every path alike, and what lies behind a sequence is never used.
 /// 4 * D operations for each visible pair of query and key. Scores never leave the first-level cache.
 /// </remarks>
 internal static unsafe class AttentionForward<TSimd, TVector>
@@ -23,8 +23,11 @@ internal static unsafe class AttentionForward<TSimd, TVector>
     /// <summary>Rows of a tile, unless one position alone has more.</summary>
     private const int TileRows = 64;
 
-    /// <summary>From so many rows on values are first copied together: rows of memory far apart would fall on the same lines of the cache again and again.</summary>
+    /// <summary>From so many rows on values are first copied together: rows of memory far apart fall on the same lines of the first-level cache, and these rows are read again and again.</summary>
     private const int CopyValuesFrom = 16;
+
+    /// <summary>Keys whose rows are at least this many floats apart are copied together before they are transposed, for the same reason.</summary>
+    private const int FarRows = 512;
 
     public static void Run(WorkerPool pool, in AttentionLayout layout, DeviceView output, DeviceView logSumExp, DeviceView query, DeviceView key, DeviceView value)
     {
@@ -83,7 +86,15 @@ internal static unsafe class AttentionForward<TSimd, TVector>
             // Rows see more keys the later they stand; those before firstRow see none of this block.
             while (tile.Visible[firstRow] <= block)
                 firstRow++;
-            BlockProduct<TSimd, TVector>.Transpose(tile.KeysTransposed, KeyBlock, key + block * call.KeyStride, call.KeyStride, keys, headSize, tile.Staging);
+            float* blockKeys = key + block * call.KeyStride;
+            nint blockKeyStride = call.KeyStride;
+            if (blockKeyStride >= FarRows)
+            {
+                BlockProduct<TSimd, TVector>.Copy(tile.Values, headSize, blockKeys, blockKeyStride, keys, headSize);
+                blockKeys = tile.Values;
+                blockKeyStride = headSize;
+            }
+            BlockProduct<TSimd, TVector>.Transpose(tile.KeysTransposed, KeyBlock, blockKeys, blockKeyStride, keys, headSize, tile.Staging);
             BlockProduct<TSimd, TVector>.Multiply(tile.Scores + (nint)firstRow * KeyBlock, KeyBlock, tile.Queries + (nint)firstRow * headSize, headSize, 1, tile.KeysTransposed, KeyBlock,
                 rows - firstRow, keyVectors, headSize, false);
             for (int row = firstRow; row < rows; row++)
@@ -157,21 +168,28 @@ internal static unsafe class AttentionForward<TSimd, TVector>
         maximum = TSimd.MaxAcross(largest);
 
         TVector reference = TSimd.Create(Reference(maximum));
-        TVector sums = TSimd.Zero;
+        TVector sums = TSimd.Zero, sumsOfUpperHalf = TSimd.Zero;
         for (int j = 0; j < whole; j += TSimd.Width)
         {
             TVector p = VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Load(scores + j), reference));
             TSimd.Store(scores + j, p);
-            sums = TSimd.Add(sums, p);
+            // Sixteen lanes on every path: the narrow one keeps the upper eight in vectors of their own.
+            if (TSimd.Width < 16 && (j & TSimd.Width) != 0)
+                sumsOfUpperHalf = TSimd.Add(sumsOfUpperHalf, p);
+            else
+                sums = TSimd.Add(sums, p);
         }
         if (whole < visible)
         {
             TVector p = VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Load(scores + whole), reference));
             p = TSimd.Select(mask, p, TSimd.Zero);
             TSimd.Store(scores + whole, p);
-            sums = TSimd.Add(sums, p);
+            if (TSimd.Width < 16 && (whole & TSimd.Width) != 0)
+                sumsOfUpperHalf = TSimd.Add(sumsOfUpperHalf, p);
+            else
+                sums = TSimd.Add(sums, p);
         }
-        sum = TSimd.Sum(sums);
+        sum = TSimd.Sum(TSimd.Add(sums, sumsOfUpperHalf));
     }
 
     /// <summary>partial = P * V, where every row's chain ends at its last visible key.</summary>

@@ -54,20 +54,27 @@ public sealed unsafe partial class CpuBackend
 
             var pool = WorkerPool.Current;
             var ids = (int*)pool.Scratch(pool.CurrentWorker).Get(ScratchSlot.Operation, (nuint)keep * sizeof(int));
-            var ranking = TokenRanking.Create(logits, _vocabulary, keep, ids);
             if (_options.TopP >= 1f)
             {
-                foreach (var token in ranking.Rest)
+                foreach (var token in TokenRanking.Create(logits, _vocabulary, keep, ids).Rest)
                     Offer(ref maximum, logits, token, statistics.Maximum);
                 return maximum.Token;
             }
 
-            var total = (double)statistics.Sum;
+            TokenRanking ranking;
+            var total = 0.0;
             if (keep < _vocabulary)
             {
-                total = 0;
+                ranking = TokenRanking.Create(logits, _vocabulary, keep, ids);
                 foreach (var token in ranking.Rest)
                     total += VectorMath<TSimd, TVector>.Exp(logits[token] - statistics.Maximum);
+            }
+            else
+            {
+                // Tokens below half of (1 - p) / V of the total hold less than half of what top-p takes away: none of them is needed, and they need no ranking.
+                total = statistics.Sum;
+                var share = (1f - _options.TopP) * statistics.Sum / (2f * _vocabulary);
+                ranking = TokenRanking.CreateFrom(logits, _vocabulary, Math.Min(statistics.Maximum, statistics.Maximum + VectorMath<TSimd, TVector>.Log(share)), ids);
             }
             var wanted = _options.TopP * total;
             var sum = 0.0;

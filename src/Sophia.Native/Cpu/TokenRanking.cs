@@ -49,6 +49,25 @@ internal unsafe ref struct TokenRanking
         return ranking;
     }
 
+    /// <summary>The tokens whose logit is at least <paramref name="minimum"/>.</summary>
+    /// <param name="logits">[<paramref name="vocabulary"/>].</param>
+    /// <param name="vocabulary">V.</param>
+    /// <param name="minimum">At most the maximum of the row.</param>
+    /// <param name="ids">Memory for V ids.</param>
+    public static TokenRanking CreateFrom(float* logits, int vocabulary, float minimum, int* ids)
+    {
+        int count = 0;
+        for (int token = 0; token < vocabulary; token++)
+        {
+            ids[count] = token;
+            count += logits[token] >= minimum ? 1 : 0;
+        }
+        TokenRanking ranking = new(logits, ids, count);
+        for (int parent = count / 2 - 1; parent >= 0; parent--)
+            ranking.Sift(parent, last: false);
+        return ranking;
+    }
+
     /// <summary>Takes the next token of the ranking; it stays behind the rest in the ids' memory.</summary>
     public int Take()
     {

@@ -115,6 +115,22 @@ public sealed class AttentionTests
         }
     }
 
+    [Fact]
+    public void Every_path_gives_the_same_bits()
+    {
+        Assert.SkipUnless(CpuPaths.Supported.Length > 1, "This processor has one path.");
+        float[]? expected = null;
+        foreach (var path in CpuPaths.Supported)
+        {
+            using var backend = CpuFixture.Open(path.ToString());
+            var problem = Problem.Random(new Random(10), 5, 150, 2, 2, 80, true);
+            var (output, logSumExp) = problem.Forward(backend);
+            var gradients = problem.Backward(backend, output, logSumExp);
+            float[] found = [.. output, .. logSumExp, .. gradients[0], .. gradients[1], .. gradients[2]];
+            CpuFixture.SameBits(expected ??= found, found, path.ToString());
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Paths))]
     public void A_step_allocates_nothing(string path)
