@@ -21,42 +21,58 @@ internal static class JpegColorConverter
     /// <param name="colors">Receives [width, 3].</param>
     public static void ConvertRow(JpegColorSpace space, byte[][] samples, Span<byte> colors)
     {
-        int width = colors.Length / 3;
-        for (int x = 0; x < width; x++)
+        switch (space)
         {
-            byte red = samples[0][x], green = red, blue = red;
-            if (space != JpegColorSpace.Grey)
-            {
-                green = samples[1][x];
-                blue = samples[2][x];
-                if (space is JpegColorSpace.YCbCr or JpegColorSpace.Ycck) (red, green, blue) = FromDifferences(red, green - 128, blue - 128);
-            }
-
-            if (space == JpegColorSpace.Ycck)
-            {
+            case JpegColorSpace.Grey:
+                ConvertGrey(samples[0], colors);
+                break;
+            case JpegColorSpace.Rgb:
+                Interleave(samples, colors);
+                break;
+            case JpegColorSpace.YCbCr:
+                ConvertDifferences(samples, colors);
+                break;
+            case JpegColorSpace.Cmyk:
+                Interleave(samples, colors);
+                Darken(samples[3], colors);
+                break;
+            default:
                 // The equations give inks, not light; what CMYK files hold is light already.
-                (red, green, blue) = ((byte)(255 - red), (byte)(255 - green), (byte)(255 - blue));
-            }
-
-            if (space is JpegColorSpace.Cmyk or JpegColorSpace.Ycck)
-            {
-                int light = samples[3][x];
-                (red, green, blue) = (Product(red, light), Product(green, light), Product(blue, light));
-            }
-
-            colors[x * 3] = red;
-            colors[x * 3 + 1] = green;
-            colors[x * 3 + 2] = blue;
+                ConvertDifferences(samples, colors);
+                foreach (ref byte color in colors) color = (byte)(255 - color);
+                Darken(samples[3], colors);
+                break;
         }
     }
 
-    private static (byte Red, byte Green, byte Blue) FromDifferences(int luminance, int cb, int cr) =>
-    (
-        Clamp(luminance + ((RedOfCr * cr + Half) >> FractionBits)),
-        Clamp(luminance + ((-GreenOfCb * cb - GreenOfCr * cr + Half) >> FractionBits)),
-        Clamp(luminance + ((BlueOfCb * cb + Half) >> FractionBits)));
+    private static void ConvertGrey(ReadOnlySpan<byte> grey, Span<byte> colors)
+    {
+        for (int x = 0, at = 0; at + 2 < colors.Length; x++, at += 3) colors[at] = colors[at + 1] = colors[at + 2] = grey[x];
+    }
+
+    private static void Interleave(byte[][] samples, Span<byte> colors)
+    {
+        ReadOnlySpan<byte> first = samples[0], second = samples[1], third = samples[2];
+        for (int x = 0, at = 0; at + 2 < colors.Length; x++, at += 3) (colors[at], colors[at + 1], colors[at + 2]) = (first[x], second[x], third[x]);
+    }
+
+    private static void ConvertDifferences(byte[][] samples, Span<byte> colors)
+    {
+        ReadOnlySpan<byte> first = samples[0], second = samples[1], third = samples[2];
+        for (int x = 0, at = 0; at + 2 < colors.Length; x++, at += 3)
+        {
+            int luminance = first[x], cb = second[x] - 128, cr = third[x] - 128;
+            colors[at] = Clamp(luminance + ((RedOfCr * cr + Half) >> FractionBits));
+            colors[at + 1] = Clamp(luminance + ((-GreenOfCb * cb - GreenOfCr * cr + Half) >> FractionBits));
+            colors[at + 2] = Clamp(luminance + ((BlueOfCb * cb + Half) >> FractionBits));
+        }
+    }
+
+    /// <summary>Multiplies each color with the light that black leaves, over 255 and rounded.</summary>
+    private static void Darken(ReadOnlySpan<byte> light, Span<byte> colors)
+    {
+        for (int i = 0; i < colors.Length; i++) colors[i] = (byte)((colors[i] * light[i / 3] + 127) / 255);
+    }
 
     private static byte Clamp(int value) => (byte)Math.Clamp(value, 0, 255);
-
-    private static byte Product(int a, int b) => (byte)((a * b + 127) / 255);
 }
