@@ -33,6 +33,9 @@ internal unsafe interface ISimd<TVector>
     /// <summary>All lanes set to <paramref name="value"/>.</summary>
     static abstract TVector Create(float value);
 
+    /// <summary>All lanes set to *<paramref name="source"/>, by a broadcasting load.</summary>
+    static abstract TVector Broadcast(float* source);
+
     /// <summary>All lanes set to the bit pattern <paramref name="bits"/>.</summary>
     static abstract TVector CreateBits(int bits);
 

@@ -25,7 +25,7 @@ internal static unsafe class MatrixKernels<TRow>
             r0 = TRow.Load(c);
         for (; k > 0; k--)
         {
-            r0 = TRow.MultiplyAdd(a[0], TRow.Load(b), r0);
+            r0 = TRow.MultiplyAdd(a, TRow.Load(b), r0);
             a += columnStrideA;
             b += rowStrideB;
         }
@@ -46,8 +46,8 @@ internal static unsafe class MatrixKernels<TRow>
         for (; k > 0; k--)
         {
             TRow line = TRow.Load(b);
-            r0 = TRow.MultiplyAdd(a[0], line, r0);
-            r1 = TRow.MultiplyAdd(a[rowStrideA], line, r1);
+            r0 = TRow.MultiplyAdd(a, line, r0);
+            r1 = TRow.MultiplyAdd(a + rowStrideA, line, r1);
             a += columnStrideA;
             b += rowStrideB;
         }
@@ -76,10 +76,10 @@ internal static unsafe class MatrixKernels<TRow>
         for (; k > 0; k--)
         {
             TRow line = TRow.Load(b);
-            r0 = TRow.MultiplyAdd(a[0], line, r0);
-            r1 = TRow.MultiplyAdd(a[rowStrideA], line, r1);
-            r2 = TRow.MultiplyAdd(a[2 * rowStrideA], line, r2);
-            r3 = TRow.MultiplyAdd(a3[0], line, r3);
+            r0 = TRow.MultiplyAdd(a, line, r0);
+            r1 = TRow.MultiplyAdd(a + rowStrideA, line, r1);
+            r2 = TRow.MultiplyAdd(a + 2 * rowStrideA, line, r2);
+            r3 = TRow.MultiplyAdd(a3, line, r3);
             a += columnStrideA;
             a3 += columnStrideA;
             b += rowStrideB;
@@ -119,14 +119,14 @@ internal static unsafe class MatrixKernels<TRow>
         for (; k > 0; k--)
         {
             TRow line = TRow.Load(b);
-            r0 = TRow.MultiplyAdd(a[0], line, r0);
-            r1 = TRow.MultiplyAdd(a[rowStrideA], line, r1);
-            r2 = TRow.MultiplyAdd(a[2 * rowStrideA], line, r2);
-            r3 = TRow.MultiplyAdd(a3[0], line, r3);
-            r4 = TRow.MultiplyAdd(a3[rowStrideA], line, r4);
-            r5 = TRow.MultiplyAdd(a3[2 * rowStrideA], line, r5);
-            r6 = TRow.MultiplyAdd(a6[0], line, r6);
-            r7 = TRow.MultiplyAdd(a6[rowStrideA], line, r7);
+            r0 = TRow.MultiplyAdd(a, line, r0);
+            r1 = TRow.MultiplyAdd(a + rowStrideA, line, r1);
+            r2 = TRow.MultiplyAdd(a + 2 * rowStrideA, line, r2);
+            r3 = TRow.MultiplyAdd(a3, line, r3);
+            r4 = TRow.MultiplyAdd(a3 + rowStrideA, line, r4);
+            r5 = TRow.MultiplyAdd(a3 + 2 * rowStrideA, line, r5);
+            r6 = TRow.MultiplyAdd(a6, line, r6);
+            r7 = TRow.MultiplyAdd(a6 + rowStrideA, line, r7);
             a += columnStrideA;
             a3 += columnStrideA;
             a6 += columnStrideA;

@@ -16,8 +16,8 @@ internal unsafe interface IMatrixRow<TRow>
     /// <summary>left + right.</summary>
     static abstract TRow Add(TRow left, TRow right);
 
-    /// <summary>scale * row + addend, fused.</summary>
-    static abstract TRow MultiplyAdd(float scale, TRow row, TRow addend);
+    /// <summary>*scale * row + addend, fused.</summary>
+    static abstract TRow MultiplyAdd(float* scale, TRow row, TRow addend);
 }
 
 /// <summary>A row of three vectors.</summary>
@@ -59,9 +59,9 @@ internal unsafe struct MatrixRow3<TSimd, TVector> : IMatrixRow<MatrixRow3<TSimd,
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static MatrixRow3<TSimd, TVector> MultiplyAdd(float scale, MatrixRow3<TSimd, TVector> row, MatrixRow3<TSimd, TVector> addend)
+    public static MatrixRow3<TSimd, TVector> MultiplyAdd(float* scale, MatrixRow3<TSimd, TVector> row, MatrixRow3<TSimd, TVector> addend)
     {
-        TVector factor = TSimd.Create(scale);
+        TVector factor = TSimd.Broadcast(scale);
         addend._first = TSimd.FusedMultiplyAdd(factor, row._first, addend._first);
         addend._second = TSimd.FusedMultiplyAdd(factor, row._second, addend._second);
         addend._third = TSimd.FusedMultiplyAdd(factor, row._third, addend._third);
@@ -104,9 +104,9 @@ internal unsafe struct MatrixRow2<TSimd, TVector> : IMatrixRow<MatrixRow2<TSimd,
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static MatrixRow2<TSimd, TVector> MultiplyAdd(float scale, MatrixRow2<TSimd, TVector> row, MatrixRow2<TSimd, TVector> addend)
+    public static MatrixRow2<TSimd, TVector> MultiplyAdd(float* scale, MatrixRow2<TSimd, TVector> row, MatrixRow2<TSimd, TVector> addend)
     {
-        TVector factor = TSimd.Create(scale);
+        TVector factor = TSimd.Broadcast(scale);
         addend._first = TSimd.FusedMultiplyAdd(factor, row._first, addend._first);
         addend._second = TSimd.FusedMultiplyAdd(factor, row._second, addend._second);
         return addend;
@@ -141,9 +141,9 @@ internal unsafe struct MatrixRow1<TSimd, TVector> : IMatrixRow<MatrixRow1<TSimd,
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static MatrixRow1<TSimd, TVector> MultiplyAdd(float scale, MatrixRow1<TSimd, TVector> row, MatrixRow1<TSimd, TVector> addend)
+    public static MatrixRow1<TSimd, TVector> MultiplyAdd(float* scale, MatrixRow1<TSimd, TVector> row, MatrixRow1<TSimd, TVector> addend)
     {
-        addend._first = TSimd.FusedMultiplyAdd(TSimd.Create(scale), row._first, addend._first);
+        addend._first = TSimd.FusedMultiplyAdd(TSimd.Broadcast(scale), row._first, addend._first);
         return addend;
     }
 }
