@@ -116,6 +116,11 @@ internal unsafe interface ISimd<TVector>
     static abstract float MaxAcross(TVector value);
 
     /// <summary>
+    /// Loads four adjacent columns of <see cref="Width"/> rows: lane r of columnJ is source[r * stride + J].
+    /// </summary>
+    static abstract void LoadColumns(float* source, nint stride, out TVector column0, out TVector column1, out TVector column2, out TVector column3);
+
+    /// <summary>
     /// Transposes a <see cref="Width"/> x <see cref="Width"/> block: destination[j * destinationStride + i] = source[i * sourceStride + j].
     /// The blocks must not overlap.
     /// </summary>

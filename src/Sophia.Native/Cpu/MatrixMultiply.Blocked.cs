@@ -3,39 +3,65 @@ using System.Runtime.CompilerServices;
 namespace Sophia.Native.Cpu;
 
 /// <summary>
-/// The blocked product of one instruction-set path. See <see cref="MatrixMultiply"/> for the law of bits.
+/// The blocked product of one instruction-set path. See <see cref="MatrixMultiply"/> for the law of bits; read
+/// <see cref="ComputeTile"/> first.
 /// </summary>
 /// <remarks>
-/// <see cref="MultiplyOnWorker"/> is the simple road: a block of k, panel by panel of B (packed into the worker's scratch,
-/// or read in place), all rows of A.
-/// <see cref="Multiply"/> packs whole panels of B once for all workers and hands out tiles of C. Packing and tiles are
-/// work items of one run: packing items come first in the order, and a tile waits until all of them are done.
+/// C is cut into tiles of at most <see cref="BlockM"/> rows and some panels of columns; a tile is one work item.
+/// Where a panel of B serves one tile only (few rows), the tile packs it into its worker's scratch just before use, or reads
+/// it in place. Where it serves several, all panels are packed once for all workers: packing items come first in the order of
+/// the run, and a tile waits until they are done.
+/// A is read in place: the micro-kernel has loads to spare. Only where its columns are contiguous (a transposed operand,
+/// eight floats used from every cache line it touches) it is packed.
 /// </remarks>
 internal static unsafe class MatrixMultiply<TSimd, TVector>
     where TSimd : ISimd<TVector>
     where TVector : struct
 {
-    /// <summary>Steps of k between two visits of a tile of C.</summary>
-    private const int BlockK = 256;
+    /// <summary>Steps of k of one micro-kernel call: a panel of B that long fits the first-level cache.</summary>
+    private const int KernelK = 256;
 
-    /// <summary>Rows of A that one tile keeps in the second-level cache.</summary>
+    /// <summary>
+    /// The same where A is read in place across its rows: of every cache line eight floats serve one call and eight the next,
+    /// so that the lines, too, have to stay in the first-level cache.
+    /// </summary>
+    private const int KernelKAcrossRows = 128;
+
+    /// <summary>Steps of k a tile goes through before it turns to its next panel: A's part stays in the second-level cache.</summary>
+    private const int BlockK = 1024;
+
+    /// <summary>Rows of a tile.</summary>
     private const int BlockM = 128;
 
-    /// <summary>Floats of B packed at once by <see cref="Multiply"/> (8 MB).</summary>
+    /// <summary>Floats of B packed at once for all workers (8 MB).</summary>
     private const int MaximumPackedFloats = 2 << 20;
 
     /// <summary>From so many rows on it pays to pack B although its rows could be read in place.</summary>
     private const int PackRowMajorFrom = 48;
 
+    /// <summary>From so many floats of packed B on, the next block is fetched while one is computed.</summary>
+    private const long PrefetchFrom = 512 * 1024;
+
+    /// <summary>So many panels must share a packed A to make packing it worth while.</summary>
+    private const int PackAFromPanels = 4;
+
+    /// <summary>Panels that one packing item of a row-major B fills side by side, so that it reads long runs of every row.</summary>
+    private const int PackPanels = 8;
+
+    /// <summary>Steps of k of such an item.</summary>
+    private const int PackK = 256;
+
+    /// <summary>Work items for each worker that a product is cut into where its size allows.</summary>
+    private const int ItemsPerWorker = 4;
+
     /// <summary>Multiply-adds below which a second thread costs more than it brings.</summary>
-    private const long ParallelFrom = 64 * 1024;
+    private const long ParallelFrom = 256 * 1024;
 
-    private const int MaximumRows = 8;
+    private const int GroupRows = MatrixTile<TSimd, TVector>.GroupRows;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(WorkerPool pool, in MatrixProduct product)
     {
-        if (product.M <= 0 || product.N <= 0)
-            return;
         int worker = pool.CurrentWorker;
         if (worker >= 0)
         {
@@ -44,101 +70,205 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
         }
         lock (pool.Gate)
         {
-            if ((long)product.M * product.N * product.K < ParallelFrom)
-            {
+            if ((long)product.M * product.N * product.K < ParallelFrom || pool.ThreadCount == 1 && product.M <= BlockM)
                 MultiplyOnWorker(pool.Scratch(0), product);
-                return;
-            }
-            MultiplyShared(pool, product);
+            else if (MatrixColumnKernels<TSimd, TVector>.Takes(product))
+                MultiplyColumns(pool, product);
+            else
+                MultiplyTiles(pool, product);
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void MultiplyOnWorker(WorkerScratch scratch, in MatrixProduct product)
     {
         if (product.M <= 0 || product.N <= 0)
             return;
-        int panels = MatrixPanels<TSimd, TVector>.Count(product.N);
-        bool pack = MustPack(product);
-        int k0 = 0;
-        do
-        {
-            int k = Math.Min(BlockK, product.K - k0);
-            for (int panel = 0; panel < panels; panel++)
-                ComputePanel(product, scratch, pack, null, 0, panel, 0, product.M, k0, k);
-            k0 += k;
-        }
-        while (k0 < product.K);
+        if (MatrixColumnKernels<TSimd, TVector>.Takes(product))
+            MatrixColumnKernels<TSimd, TVector>.Multiply(product, 0, product.N);
+        else
+            ComputeTile(product, scratch, MustPackB(product), null, 0, 0, MatrixPanels<TSimd, TVector>.Count(product.N), 0, product.M);
     }
 
-    private static bool MustPack(in MatrixProduct product) => product.ColumnStrideB != 1 || product.M >= PackRowMajorFrom;
+    private static bool MustPackB(in MatrixProduct product) => product.ColumnStrideB != 1 || product.M >= PackRowMajorFrom;
 
-    private static void MultiplyShared(WorkerPool pool, in MatrixProduct product)
+    private static void MultiplyColumns(WorkerPool pool, in MatrixProduct product)
     {
-        SharedProduct shared;
+        ColumnProduct shared;
         shared.Product = product;
-        shared.Pack = MustPack(product);
+        int vectors = (product.N + TSimd.Width - 1) / TSimd.Width;
+        int items = Math.Min(vectors, ItemsPerWorker * pool.ThreadCount);
+        shared.ItemColumns = (vectors + items - 1) / items * TSimd.Width;
+        pool.Run(&RunColumns, &shared, (product.N + shared.ItemColumns - 1) / shared.ItemColumns);
+    }
+
+    private static void RunColumns(void* context, int index, int workerIndex)
+    {
+        ColumnProduct* shared = (ColumnProduct*)context;
+        int begin = index * shared->ItemColumns;
+        MatrixColumnKernels<TSimd, TVector>.Multiply(shared->Product, begin, Math.Min(begin + shared->ItemColumns, shared->Product.N));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyTiles(WorkerPool pool, in MatrixProduct product)
+    {
+        if (product.M <= 0 || product.N <= 0)
+            return;
+        TiledProduct shared;
+        shared.Product = product;
+        int tilesM = (product.M + BlockM - 1) / BlockM;
+        if (tilesM > 1)
+            tilesM = (tilesM + pool.ThreadCount - 1) / pool.ThreadCount * pool.ThreadCount;
+        shared.TileRows = ((product.M + tilesM - 1) / tilesM + GroupRows - 1) / GroupRows * GroupRows;
+        shared.TilesM = (product.M + shared.TileRows - 1) / shared.TileRows;
+        bool packShared = MustPackB(product) && shared.TilesM > 1;
+        shared.PackInTile = MustPackB(product) && !packShared;
+        shared.Packed = null;
         int panels = MatrixPanels<TSimd, TVector>.Count(product.N);
         int panelsAtOnce = panels;
-        if (shared.Pack)
+        shared.PackChunks = Math.Max(1, (product.K + PackK - 1) / PackK);
+        if (packShared)
         {
             long panelFloats = (long)Math.Max(product.K, 1) * MatrixPanels<TSimd, TVector>.MaximumWidth;
             panelsAtOnce = (int)Math.Clamp(MaximumPackedFloats / panelFloats, 1, panels);
             shared.Packed = pool.Scratch(0).GetFloats(ScratchSlot.MatrixShared, (nint)(panelsAtOnce * panelFloats));
         }
-        else
-        {
-            shared.Packed = null;
-        }
-
-        int tilesM = (product.M + BlockM - 1) / BlockM;
-        shared.TileRows = ((product.M + tilesM - 1) / tilesM + MaximumRows - 1) / MaximumRows * MaximumRows;
-        shared.TilesM = (product.M + shared.TileRows - 1) / shared.TileRows;
         for (int first = 0; first < panels; first += panelsAtOnce)
         {
             shared.FirstPanel = first;
             shared.Panels = Math.Min(panelsAtOnce, panels - first);
-            int tilesN = Math.Clamp((4 * pool.ThreadCount + shared.TilesM - 1) / shared.TilesM, 1, shared.Panels);
+            int tilesN = pool.ThreadCount == 1 ? 1 : Math.Clamp((ItemsPerWorker * pool.ThreadCount + shared.TilesM - 1) / shared.TilesM, 1, shared.Panels);
             shared.TilePanels = (shared.Panels + tilesN - 1) / tilesN;
             tilesN = (shared.Panels + shared.TilePanels - 1) / shared.TilePanels;
-            shared.PackItems = shared.Pack ? shared.Panels : 0;
-            shared.Packs = 0;
+            shared.PackItems = 0;
+            if (packShared)
+            {
+                shared.PackItems = product.ColumnStrideB == 1
+                    ? (shared.Panels + PackPanels - 1) / PackPanels * shared.PackChunks
+                    : shared.Panels;
+            }
+            shared.PacksDone = 0;
             pool.Run(&RunItem, &shared, shared.PackItems + shared.TilesM * tilesN);
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RunItem(void* context, int index, int workerIndex)
     {
-        SharedProduct* shared = (SharedProduct*)context;
+        TiledProduct* shared = (TiledProduct*)context;
         if (index < shared->PackItems)
         {
-            PackPanel(shared->Product, shared->FirstPanel + index, 0, shared->Product.K, shared->PackedPanel(index));
-            Interlocked.Increment(ref shared->Packs);
+            PackShared(shared, index);
+            Interlocked.Increment(ref shared->PacksDone);
             return;
         }
         SpinWait wait = default;
-        while (Volatile.Read(ref shared->Packs) < shared->PackItems)
+        while (Volatile.Read(ref shared->PacksDone) < shared->PackItems)
             wait.SpinOnce(sleep1Threshold: -1);
         int tile = index - shared->PackItems;
-        int tileM = tile % shared->TilesM;
+        int m0 = tile % shared->TilesM * shared->TileRows;
         int firstPanel = tile / shared->TilesM * shared->TilePanels;
         int endPanel = Math.Min(firstPanel + shared->TilePanels, shared->Panels);
-        int m0 = tileM * shared->TileRows;
-        int m1 = Math.Min(m0 + shared->TileRows, shared->Product.M);
-        WorkerScratch scratch = WorkerPool.Current.Scratch(workerIndex);
-        int k0 = 0;
-        do
-        {
-            int k = Math.Min(BlockK, shared->Product.K - k0);
-            for (int panel = firstPanel; panel < endPanel; panel++)
-            {
-                float* packed = shared->Packed == null ? null : shared->PackedPanel(panel);
-                ComputePanel(shared->Product, scratch, false, packed, shared->Product.K, shared->FirstPanel + panel, m0, m1, k0, k);
-            }
-            k0 += k;
-        }
-        while (k0 < shared->Product.K);
+        ComputeTile(
+            shared->Product, WorkerPool.Current.Scratch(workerIndex), shared->PackInTile, shared->Packed, shared->FirstPanel,
+            shared->FirstPanel + firstPanel, shared->FirstPanel + endPanel, m0, Math.Min(m0 + shared->TileRows, shared->Product.M));
     }
 
+    /// <summary>
+    /// Rows [m0, m1) of the panels [firstPanel, endPanel) of C. B comes from sharedPanels, panels whole in k that begin with
+    /// panel sharedFirst, when that is not null; else it is packed here (packB) or read in place.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ComputeTile(
+        in MatrixProduct product, WorkerScratch scratch, bool packB, float* sharedPanels, int sharedFirst, int firstPanel, int endPanel, int m0, int m1)
+    {
+        int n = product.N;
+        int k0 = 0;
+        MatrixTile<TSimd, TVector> tile;
+        tile.RowStrideC = product.RowStrideC;
+        tile.Rows = m1 - m0;
+        tile.PrefetchB = sharedPanels != null && (long)n * product.K >= PrefetchFrom;
+        bool packA = product.RowStrideA == 1 && product.ColumnStrideA != 1 && tile.Rows is >= GroupRows and <= BlockM && endPanel - firstPanel >= PackAFromPanels;
+        int kernelK = product.RowStrideA == 1 && !packA ? KernelKAcrossRows : KernelK;
+        int longest = Math.Min(BlockK, product.K);
+        nint packedFloatsB = (nint)longest * MatrixPanels<TSimd, TVector>.MaximumWidth;
+        int groups = (tile.Rows + GroupRows - 1) / GroupRows;
+        do
+        {
+            int blockK = Math.Min(BlockK, product.K - k0);
+            float* blockA = product.A + m0 * product.RowStrideA + k0 * product.ColumnStrideA;
+            tile.RowStrideA = product.RowStrideA;
+            tile.ColumnStrideA = product.ColumnStrideA;
+            tile.GroupStrideA = GroupRows * product.RowStrideA;
+            if (packA)
+            {
+                float* packedA = scratch.GetFloats(ScratchSlot.MatrixPanels, packedFloatsB + groups * MatrixPanels<TSimd, TVector>.PackedGroupStride(longest)) + packedFloatsB;
+                MatrixPanels<TSimd, TVector>.PackRowGroups(blockA, product.ColumnStrideA, tile.Rows, blockK, packedA);
+                blockA = packedA;
+                tile.RowStrideA = 1;
+                tile.ColumnStrideA = GroupRows;
+                tile.GroupStrideA = MatrixPanels<TSimd, TVector>.PackedGroupStride(blockK);
+            }
+            for (int panel = firstPanel; panel < endPanel; panel++)
+            {
+                int start = MatrixPanels<TSimd, TVector>.Start(n, panel);
+                int width = MatrixPanels<TSimd, TVector>.Start(n, panel + 1) - start;
+                int valid = Math.Min(width, n - start);
+                float* blockB;
+                if (sharedPanels != null)
+                {
+                    blockB = sharedPanels + (nint)(start - MatrixPanels<TSimd, TVector>.Start(n, sharedFirst)) * product.K + (nint)k0 * width;
+                    tile.RowStrideB = width;
+                }
+                else if (packB || valid < width)
+                {
+                    blockB = scratch.GetFloats(ScratchSlot.MatrixPanels, packedFloatsB);
+                    tile.RowStrideB = width;
+                    PackPanel(product, panel, k0, blockK, blockB);
+                }
+                else
+                {
+                    blockB = product.B + k0 * product.RowStrideB + start;
+                    tile.RowStrideB = product.RowStrideB;
+                }
+                int k = 0;
+                do
+                {
+                    tile.K = Math.Min(kernelK, blockK - k);
+                    tile.A = blockA + k * tile.ColumnStrideA;
+                    tile.B = blockB + k * tile.RowStrideB;
+                    tile.C = product.C + m0 * product.RowStrideC + start;
+                    tile.FromC = product.Accumulate || k0 + k > 0;
+                    tile.Bias = product.Bias != null && k0 + k + tile.K == product.K ? product.Bias + start : null;
+                    MatrixTile<TSimd, TVector> work = tile;
+                    work.Compute(width, valid);
+                    k += kernelK;
+                }
+                while (k < blockK);
+            }
+            k0 += BlockK;
+        }
+        while (k0 < product.K);
+    }
+
+    private static void PackShared(TiledProduct* shared, int item)
+    {
+        ref MatrixProduct product = ref shared->Product;
+        if (product.ColumnStrideB != 1)
+        {
+            PackPanel(product, shared->FirstPanel + item, 0, product.K, shared->Packed + (nint)shared->PackedColumn(item) * product.K);
+            return;
+        }
+        int firstPanel = item / shared->PackChunks * PackPanels;
+        int k0 = item % shared->PackChunks * PackK;
+        int k1 = Math.Min(k0 + PackK, product.K);
+        int endPanel = Math.Min(firstPanel + PackPanels, shared->Panels);
+        MatrixPanels<TSimd, TVector>.PackRows(
+            product.B, product.RowStrideB, k0, k1, product.K, product.N, shared->FirstPanel + firstPanel, shared->FirstPanel + endPanel,
+            shared->Packed + (nint)shared->PackedColumn(firstPanel) * product.K);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackPanel(in MatrixProduct product, int panel, int k0, int k, float* packed)
     {
         int start = MatrixPanels<TSimd, TVector>.Start(product.N, panel);
@@ -148,161 +278,30 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
             product.B + k0 * product.RowStrideB + start * product.ColumnStrideB, product.RowStrideB, product.ColumnStrideB, k, valid, width, packed);
     }
 
-    /// <summary>
-    /// Rows [m0, m1) of one panel of C over k steps from k0. B comes from <paramref name="packed"/> when it is given (a whole
-    /// panel), else it is packed here when <paramref name="pack"/> is set or the panel has missing columns, else read in place.
-    /// </summary>
-    private static void ComputePanel(in MatrixProduct product, WorkerScratch scratch, bool pack, float* packed, int packedK, int panel, int m0, int m1, int k0, int k)
+    /// <summary>A product with few rows, shared out by columns.</summary>
+    private struct ColumnProduct
     {
-        int start = MatrixPanels<TSimd, TVector>.Start(product.N, panel);
-        int width = MatrixPanels<TSimd, TVector>.Start(product.N, panel + 1) - start;
-        int valid = Math.Min(width, product.N - start);
-        PanelWork work;
-        if (packed != null)
-        {
-            work.B = packed + (nint)k0 * width;
-            work.RowStrideB = width;
-        }
-        else if (pack || valid < width)
-        {
-            work.B = scratch.GetFloats(ScratchSlot.MatrixPanels, BlockK * MatrixPanels<TSimd, TVector>.MaximumWidth);
-            work.RowStrideB = width;
-            PackPanel(product, panel, k0, k, work.B);
-        }
-        else
-        {
-            work.B = product.B + k0 * product.RowStrideB + start;
-            work.RowStrideB = product.RowStrideB;
-        }
-        work.C = product.C + m0 * product.RowStrideC + start;
-        work.RowStrideC = product.RowStrideC;
-        work.A = product.A + m0 * product.RowStrideA + k0 * product.ColumnStrideA;
-        work.RowStrideA = product.RowStrideA;
-        work.ColumnStrideA = product.ColumnStrideA;
-        work.Bias = product.Bias != null && k0 + k == product.K ? product.Bias + start : null;
-        work.Rows = m1 - m0;
-        work.K = k;
-        work.FromC = product.Accumulate || k0 > 0;
-        if (valid < width)
-            work.ComputeThroughBuffer(width, valid);
-        else
-            work.Compute(width);
+        public MatrixProduct Product;
+        public int ItemColumns;
     }
 
-    /// <summary>What the workers share about one product; lives on the stack of <see cref="MultiplyShared"/>.</summary>
-    private struct SharedProduct
+    /// <summary>What the workers share about one product; lives on the stack of <see cref="MultiplyTiles"/>.</summary>
+    private struct TiledProduct
     {
         public MatrixProduct Product;
         public float* Packed;
-        public bool Pack;
+        public bool PackInTile;
         public int FirstPanel;
         public int Panels;
         public int PackItems;
+        public int PackChunks;
+        public int PacksDone;
         public int TileRows;
         public int TilesM;
         public int TilePanels;
-        public int Packs;
 
-        /// <summary>Where a panel of this round lies: panels follow one another, each all of k.</summary>
-        public readonly float* PackedPanel(int panelInRound) =>
-            Packed + (nint)(MatrixPanels<TSimd, TVector>.Start(Product.N, FirstPanel + panelInRound) - MatrixPanels<TSimd, TVector>.Start(Product.N, FirstPanel)) * Product.K;
-    }
-
-    /// <summary>One panel's operands as the micro-kernels take them.</summary>
-    private struct PanelWork
-    {
-        public float* C;
-        public nint RowStrideC;
-        public float* A;
-        public nint RowStrideA;
-        public nint ColumnStrideA;
-        public float* B;
-        public nint RowStrideB;
-        public float* Bias;
-        public int Rows;
-        public nint K;
-        public bool FromC;
-
-        public void Compute(int width)
-        {
-            if (width == 3 * TSimd.Width)
-                Compute<MatrixRow3<TSimd, TVector>>();
-            else if (width == 2 * TSimd.Width)
-                Compute<MatrixRow2<TSimd, TVector>>();
-            else
-                Compute<MatrixRow1<TSimd, TVector>>();
-        }
-
-        /// <summary>
-        /// The same when only the first <paramref name="valid"/> columns of the panel exist: rows of C go through a buffer
-        /// as wide as the panel, so that the kernels need no masks.
-        /// </summary>
-        [SkipLocalsInit]
-        public void ComputeThroughBuffer(int width, int valid)
-        {
-            float* buffer = stackalloc float[(MaximumRows + 1) * 3 * TSimd.Width];
-            float* bias = buffer + MaximumRows * width;
-            float* c = C;
-            nint rowStrideC = RowStrideC;
-            int rows = Rows;
-            if (Bias != null)
-            {
-                new Span<float>(bias, width).Clear();
-                new Span<float>(Bias, valid).CopyTo(new Span<float>(bias, valid));
-                Bias = bias;
-            }
-            C = buffer;
-            RowStrideC = width;
-            for (int row = 0; row < rows; row += MaximumRows)
-            {
-                Rows = Math.Min(MaximumRows, rows - row);
-                if (FromC)
-                {
-                    for (int i = 0; i < Rows; i++)
-                    {
-                        new Span<float>(c + i * rowStrideC, valid).CopyTo(new Span<float>(buffer + i * width, valid));
-                        new Span<float>(buffer + i * width + valid, width - valid).Clear();
-                    }
-                }
-                Compute(width);
-                for (int i = 0; i < Rows; i++)
-                    new Span<float>(buffer + i * width, valid).CopyTo(new Span<float>(c + i * rowStrideC, valid));
-                c += MaximumRows * rowStrideC;
-                A += MaximumRows * RowStrideA;
-            }
-        }
-
-        private readonly void Compute<TRow>()
-            where TRow : struct, IMatrixRow<TRow>
-        {
-            float* c = C;
-            float* a = A;
-            int rows = Rows;
-            // Eight rows need more than the sixteen registers of the narrow path.
-            if (TSimd.Width >= 16)
-            {
-                for (; rows >= 8; rows -= 8)
-                {
-                    MatrixKernels<TRow>.Rows8(c, RowStrideC, a, RowStrideA, ColumnStrideA, B, RowStrideB, K, FromC, Bias);
-                    c += 8 * RowStrideC;
-                    a += 8 * RowStrideA;
-                }
-            }
-            for (; rows >= 4; rows -= 4)
-            {
-                MatrixKernels<TRow>.Rows4(c, RowStrideC, a, RowStrideA, ColumnStrideA, B, RowStrideB, K, FromC, Bias);
-                c += 4 * RowStrideC;
-                a += 4 * RowStrideA;
-            }
-            if (rows >= 2)
-            {
-                MatrixKernels<TRow>.Rows2(c, RowStrideC, a, RowStrideA, ColumnStrideA, B, RowStrideB, K, FromC, Bias);
-                c += 2 * RowStrideC;
-                a += 2 * RowStrideA;
-                rows -= 2;
-            }
-            if (rows == 1)
-                MatrixKernels<TRow>.Rows1(c, a, ColumnStrideA, B, RowStrideB, K, FromC, Bias);
-        }
+        /// <summary>Packed columns before a panel of this round.</summary>
+        public readonly int PackedColumn(int panelInRound) =>
+            MatrixPanels<TSimd, TVector>.Start(Product.N, FirstPanel + panelInRound) - MatrixPanels<TSimd, TVector>.Start(Product.N, FirstPanel);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Sophia.Native.Cpu;
 
@@ -43,9 +44,71 @@ internal static unsafe class MatrixPanels<TSimd, TVector>
             PackStrided(b, rowStrideB, columnStrideB, k, valid, width, packed);
     }
 
+    /// <summary>
+    /// Packs rows [k0, k1) of several panels of a row-major B, row by row. The panels lie one after the other, each whole in
+    /// k (<paramref name="totalK"/> rows), the first of them at <paramref name="packed"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackRows(float* b, nint rowStrideB, int k0, int k1, int totalK, int n, int firstPanel, int endPanel, float* packed)
+    {
+        int firstColumn = Start(n, firstPanel);
+        for (int p = k0; p < k1; p++)
+        {
+            float* source = b + p * rowStrideB;
+            int start = firstColumn;
+            for (int panel = firstPanel; panel < endPanel; panel++)
+            {
+                int next = Start(n, panel + 1);
+                int width = next - start;
+                float* destination = packed + (nint)(start - firstColumn) * totalK + (nint)p * width;
+                int end = Math.Min(next, n);
+                for (; start + TSimd.Width <= end; start += TSimd.Width)
+                {
+                    TSimd.Store(destination, TSimd.Load(source + start));
+                    destination += TSimd.Width;
+                }
+                if (start < end)
+                    TSimd.Store(destination, TSimd.LoadPartial(source + start, end - start));
+                start = next;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Floats from one packed group of A to the next: one cache line more than its content, since strides of a power of two
+    /// would put the groups, which are written side by side, into the same few lines of the first-level cache.
+    /// </summary>
+    public static nint PackedGroupStride(int k) => (nint)MatrixTile<TSimd, TVector>.GroupRows * k + 16;
+
+    /// <summary>
+    /// Packs rows of an A whose columns are contiguous into groups of eight: [group, k, 8]. The last group's missing rows
+    /// stay undefined, since the kernels read only rows that exist.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackRowGroups(float* a, nint columnStrideA, int rows, int k, float* packed)
+    {
+        const int Group = MatrixTile<TSimd, TVector>.GroupRows;
+        int whole = rows / Group * Group;
+        nint groupStride = PackedGroupStride(k);
+        for (int p = 0; p < k; p++)
+        {
+            float* source = a + p * columnStrideA;
+            float* destination = packed + (nint)p * Group;
+            int row = 0;
+            for (; row < whole; row += Group)
+            {
+                Vector256.Load(source + row).Store(destination);
+                destination += groupStride;
+            }
+            for (; row < rows; row++)
+                destination[row - whole] = source[row];
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Vectors(int n) => (n + TSimd.Width - 1) / TSimd.Width;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackRows(float* b, nint rowStrideB, int k, int valid, int width, float* packed)
     {
         int whole = valid / TSimd.Width * TSimd.Width;
@@ -61,30 +124,39 @@ internal static unsafe class MatrixPanels<TSimd, TVector>
         }
     }
 
+    /// <summary>
+    /// Square blocks are transposed in registers. What is left over at the right and at the bottom is covered by blocks
+    /// that end at the edge and overlap their neighbors, writing the same values twice.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackColumns(float* b, nint columnStrideB, int k, int valid, int width, float* packed)
     {
-        int wholeK = k / TSimd.Width * TSimd.Width;
-        for (int column = 0; column < valid; column += TSimd.Width)
+        int lanes = TSimd.Width;
+        if (valid < lanes || k < lanes)
         {
-            float* source = b + column * columnStrideB;
-            float* destination = packed + column;
-            if (valid - column >= TSimd.Width)
-            {
-                for (int p = 0; p < wholeK; p += TSimd.Width)
-                    TSimd.Transpose(source + p, columnStrideB, destination + (nint)p * width, width);
-                PackStrided(source + wholeK, 1, columnStrideB, k - wholeK, TSimd.Width, TSimd.Width, destination + (nint)wholeK * width, width);
-            }
-            else
-            {
-                PackStrided(source, 1, columnStrideB, k, valid - column, TSimd.Width, destination, width);
-            }
+            PackStrided(b, 1, columnStrideB, k, valid, width, packed);
+            return;
+        }
+        if (valid < width)
+        {
+            for (int p = 0; p < k; p++)
+                TSimd.Store(packed + (nint)p * width + width - lanes, TSimd.Zero);
+        }
+        for (int column = 0; column < valid; column += lanes)
+        {
+            int left = Math.Min(column, valid - lanes);
+            float* source = b + left * columnStrideB;
+            float* destination = packed + left;
+            int p = 0;
+            for (; p + lanes <= k; p += lanes)
+                TSimd.Transpose(source + p, columnStrideB, destination + (nint)p * width, width);
+            if (p < k)
+                TSimd.Transpose(source + k - lanes, columnStrideB, destination + (nint)(k - lanes) * width, width);
         }
     }
 
-    private static void PackStrided(float* b, nint rowStrideB, nint columnStrideB, int k, int valid, int width, float* packed) =>
-        PackStrided(b, rowStrideB, columnStrideB, k, valid, width, packed, width);
-
-    private static void PackStrided(float* b, nint rowStrideB, nint columnStrideB, int k, int valid, int width, float* packed, nint rowStridePacked)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackStrided(float* b, nint rowStrideB, nint columnStrideB, int k, int valid, int width, float* packed)
     {
         for (int p = 0; p < k; p++)
         {
@@ -93,7 +165,7 @@ internal static unsafe class MatrixPanels<TSimd, TVector>
                 packed[column] = source[column * columnStrideB];
             for (int column = valid; column < width; column++)
                 packed[column] = 0;
-            packed += rowStridePacked;
+            packed += width;
         }
     }
 }

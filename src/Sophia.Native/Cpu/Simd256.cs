@@ -162,40 +162,56 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         return MaxOf(two, Vector128.Shuffle(two, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
+    /// <inheritdoc/>
+    /// <remarks>The network of <see cref="Simd512.LoadColumns"/> over two 128-bit lanes: rows r and r+4.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadColumns(float* source, nint stride, out Vector256<float> column0, out Vector256<float> column1, out Vector256<float> column2, out Vector256<float> column3)
+    {
+        nint stride4 = 4 * stride;
+        Vector256<float> rows0 = GatherLanes(source, stride4);
+        Vector256<float> rows1 = GatherLanes(source + stride, stride4);
+        Vector256<float> rows2 = GatherLanes(source + 2 * stride, stride4);
+        Vector256<float> rows3 = GatherLanes(source + 3 * stride, stride4);
+        if (Avx.IsSupported)
+        {
+            Vector256<double> low01 = Avx.UnpackLow(rows0, rows1).AsDouble();
+            Vector256<double> high01 = Avx.UnpackHigh(rows0, rows1).AsDouble();
+            Vector256<double> low23 = Avx.UnpackLow(rows2, rows3).AsDouble();
+            Vector256<double> high23 = Avx.UnpackHigh(rows2, rows3).AsDouble();
+            column0 = Avx.UnpackLow(low01, low23).AsSingle();
+            column1 = Avx.UnpackHigh(low01, low23).AsSingle();
+            column2 = Avx.UnpackLow(high01, high23).AsSingle();
+            column3 = Avx.UnpackHigh(high01, high23).AsSingle();
+        }
+        else
+        {
+            column0 = Column(rows0, rows1, rows2, rows3, 0);
+            column1 = Column(rows0, rows1, rows2, rows3, 1);
+            column2 = Column(rows0, rows1, rows2, rows3, 2);
+            column3 = Column(rows0, rows1, rows2, rows3, 3);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
     {
-        // Two rows of 4 x 4 blocks: the same network as for 512 bits, over two 128-bit lanes, one block of four columns at a time.
-        nint stride4 = 4 * sourceStride;
         for (int column = 0; column < 8; column += 4)
         {
-            Vector256<float> rows0 = GatherLanes(source, stride4);
-            Vector256<float> rows1 = GatherLanes(source + sourceStride, stride4);
-            Vector256<float> rows2 = GatherLanes(source + 2 * sourceStride, stride4);
-            Vector256<float> rows3 = GatherLanes(source + 3 * sourceStride, stride4);
-            if (Avx.IsSupported)
-            {
-                Vector256<double> t0 = Avx.UnpackLow(rows0, rows1).AsDouble();
-                Vector256<double> t1 = Avx.UnpackHigh(rows0, rows1).AsDouble();
-                Vector256<double> t2 = Avx.UnpackLow(rows2, rows3).AsDouble();
-                Vector256<double> t3 = Avx.UnpackHigh(rows2, rows3).AsDouble();
-                Avx.UnpackLow(t0, t2).AsSingle().Store(destination);
-                Avx.UnpackHigh(t0, t2).AsSingle().Store(destination + destinationStride);
-                Avx.UnpackLow(t1, t3).AsSingle().Store(destination + 2 * destinationStride);
-                Avx.UnpackHigh(t1, t3).AsSingle().Store(destination + 3 * destinationStride);
-            }
-            else
-            {
-                for (int i = 0; i < 4; i++)
-                {
-                    float* line = destination + i * destinationStride;
-                    Vector128.Create(rows0.GetElement(i), rows1.GetElement(i), rows2.GetElement(i), rows3.GetElement(i)).Store(line);
-                    Vector128.Create(rows0.GetElement(i + 4), rows1.GetElement(i + 4), rows2.GetElement(i + 4), rows3.GetElement(i + 4)).Store(line + 4);
-                }
-            }
+            LoadColumns(source, sourceStride, out Vector256<float> column0, out Vector256<float> column1, out Vector256<float> column2, out Vector256<float> column3);
+            column0.Store(destination);
+            column1.Store(destination + destinationStride);
+            column2.Store(destination + 2 * destinationStride);
+            column3.Store(destination + 3 * destinationStride);
             source += 4;
             destination += 4 * destinationStride;
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Column(Vector256<float> rows0, Vector256<float> rows1, Vector256<float> rows2, Vector256<float> rows3, int index) =>
+        Vector256.Create(
+            rows0.GetElement(index), rows1.GetElement(index), rows2.GetElement(index), rows3.GetElement(index),
+            rows0.GetElement(index + 4), rows1.GetElement(index + 4), rows2.GetElement(index + 4), rows3.GetElement(index + 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> GatherLanes(float* source, nint stride) => Vector256.Create(Vector128.Load(source), Vector128.Load(source + stride));

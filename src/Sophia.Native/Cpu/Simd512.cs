@@ -138,24 +138,35 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     /// Each vector first gathers the same four columns of rows r, r+4, r+8, r+12, one row to a 128-bit lane; what is left
     /// is a 4 x 4 transpose within lanes, half the shuffles of the usual network, and the inserts come from memory.
     /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadColumns(float* source, nint stride, out Vector512<float> column0, out Vector512<float> column1, out Vector512<float> column2, out Vector512<float> column3)
+    {
+        nint stride4 = 4 * stride;
+        Vector512<float> rows0 = GatherLanes(source, stride4);
+        Vector512<float> rows1 = GatherLanes(source + stride, stride4);
+        Vector512<float> rows2 = GatherLanes(source + 2 * stride, stride4);
+        Vector512<float> rows3 = GatherLanes(source + 3 * stride, stride4);
+        // Within a lane: low01 = a0 b0 a1 b1, high01 = a2 b2 a3 b3 of rows 0 and 1.
+        Vector512<double> low01 = Avx512F.UnpackLow(rows0, rows1).AsDouble();
+        Vector512<double> high01 = Avx512F.UnpackHigh(rows0, rows1).AsDouble();
+        Vector512<double> low23 = Avx512F.UnpackLow(rows2, rows3).AsDouble();
+        Vector512<double> high23 = Avx512F.UnpackHigh(rows2, rows3).AsDouble();
+        column0 = Avx512F.UnpackLow(low01, low23).AsSingle();
+        column1 = Avx512F.UnpackHigh(low01, low23).AsSingle();
+        column2 = Avx512F.UnpackLow(high01, high23).AsSingle();
+        column3 = Avx512F.UnpackHigh(high01, high23).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
     {
-        nint stride4 = 4 * sourceStride;
         for (int column = 0; column < 16; column += 4)
         {
-            Vector512<float> rows0 = GatherLanes(source, stride4);
-            Vector512<float> rows1 = GatherLanes(source + sourceStride, stride4);
-            Vector512<float> rows2 = GatherLanes(source + 2 * sourceStride, stride4);
-            Vector512<float> rows3 = GatherLanes(source + 3 * sourceStride, stride4);
-            // Within a lane: t0 = a0 b0 a1 b1, t1 = a2 b2 a3 b3 of rows 0 and 1; t2, t3 the same of rows 2 and 3.
-            Vector512<double> t0 = Avx512F.UnpackLow(rows0, rows1).AsDouble();
-            Vector512<double> t1 = Avx512F.UnpackHigh(rows0, rows1).AsDouble();
-            Vector512<double> t2 = Avx512F.UnpackLow(rows2, rows3).AsDouble();
-            Vector512<double> t3 = Avx512F.UnpackHigh(rows2, rows3).AsDouble();
-            Avx512F.Store(destination, Avx512F.UnpackLow(t0, t2).AsSingle());
-            Avx512F.Store(destination + destinationStride, Avx512F.UnpackHigh(t0, t2).AsSingle());
-            Avx512F.Store(destination + 2 * destinationStride, Avx512F.UnpackLow(t1, t3).AsSingle());
-            Avx512F.Store(destination + 3 * destinationStride, Avx512F.UnpackHigh(t1, t3).AsSingle());
+            LoadColumns(source, sourceStride, out Vector512<float> column0, out Vector512<float> column1, out Vector512<float> column2, out Vector512<float> column3);
+            Avx512F.Store(destination, column0);
+            Avx512F.Store(destination + destinationStride, column1);
+            Avx512F.Store(destination + 2 * destinationStride, column2);
+            Avx512F.Store(destination + 3 * destinationStride, column3);
             source += 4;
             destination += 4 * destinationStride;
         }
@@ -164,7 +175,8 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> GatherLanes(float* source, nint stride)
     {
-        Vector512<float> value = Vector512.Create(Vector256.Create(Vector128.Load(source), Vector128<float>.Zero), Vector256<float>.Zero);
+        // The upper lanes are undefined until the inserts fill them; zeroing them first would cost as much as the inserts.
+        Vector512<float> value = Vector128.Load(source).ToVector256Unsafe().ToVector512Unsafe();
         value = Avx512DQ.InsertVector128(value, Vector128.Load(source + stride), 1);
         value = Avx512DQ.InsertVector128(value, Vector128.Load(source + 2 * stride), 2);
         return Avx512DQ.InsertVector128(value, Vector128.Load(source + 3 * stride), 3);
