@@ -11,16 +11,13 @@ namespace Sophia.Native.Pipeline.Rollouts;
 /// <remarks>Texts stay on the disk: the memory held is eight bytes for a caption or an answer. Not for concurrent calls.</remarks>
 public sealed class RolloutStore : IDisposable
 {
-    /// <summary>No round has that many captions or answers; a larger index in a file is a broken file.</summary>
-    private const int MostOfOneQuestion = 1 << 16;
-
     private readonly string _manifestPath;
     private readonly RolloutManifest _manifest;
     private readonly WriterLock? _lock;
     private readonly AppendOnlyLog? _captions;
     private readonly AppendOnlyLog? _answers;
     private readonly QuestionRecord[] _questions;
-    private readonly Dictionary<string, int> _questionOfId = [];
+    private readonly RolloutLines _lines;
     // Offsets by question and k, and by question, k and n; -1 where there is none yet.
     private readonly long[][] _captionOffsets;
     private readonly long[][][] _answerOffsets;
@@ -32,7 +29,7 @@ public sealed class RolloutStore : IDisposable
         _manifest = manifest;
         _lock = writer;
         _questions = [.. RecordReader.ReadQuestions(QuestionsPath(Folder))];
-        for (int i = 0; i < _questions.Length; i++) _questionOfId.Add(_questions[i].Id, i);
+        _lines = new RolloutLines(_questions);
         _captionOffsets = new long[_questions.Length][];
         _answerOffsets = new long[_questions.Length][][];
         Array.Fill(_captionOffsets, []);
@@ -40,8 +37,8 @@ public sealed class RolloutStore : IDisposable
         try
         {
             // Captions first: an answer without its caption is an error.
-            _captions = OpenLog("captions.jsonl", (line, offset) => Index(ParseCaption(line), line, offset));
-            _answers = OpenLog("answers.jsonl", (line, offset) => Index(ParseAnswer(line), line, offset));
+            _captions = OpenLog("captions.jsonl", (line, offset) => Index(_lines.ParseCaption(line), line, offset));
+            _answers = OpenLog("answers.jsonl", (line, offset) => Index(_lines.ParseAnswer(line), line, offset));
             if (writer is not null) AtomicFile.FlushFolder(Folder);
         }
         catch
@@ -162,7 +159,7 @@ public sealed class RolloutStore : IDisposable
     public StoredCaption ReadCaption(int question, int captionIndex)
     {
         if (!HasCaption(question, captionIndex)) throw new ArgumentException($"There is no caption {captionIndex} of question {question}.");
-        return ParseCaption(_captions!.Read(_captionOffsets[question][captionIndex]));
+        return _lines.ParseCaption(_captions!.Read(_captionOffsets[question][captionIndex]));
     }
 
     /// <summary>Reads an answer.</summary>
@@ -171,7 +168,7 @@ public sealed class RolloutStore : IDisposable
     {
         if (!HasAnswer(question, captionIndex, answerIndex))
             throw new ArgumentException($"There is no answer {answerIndex} to caption {captionIndex} of question {question}.");
-        return ParseAnswer(_answers!.Read(_answerOffsets[question][captionIndex][answerIndex]));
+        return _lines.ParseAnswer(_answers!.Read(_answerOffsets[question][captionIndex][answerIndex]));
     }
 
     /// <summary>Appends captions; they are on the disk when it returns, all or none.</summary>
@@ -188,7 +185,7 @@ public sealed class RolloutStore : IDisposable
                 throw new ArgumentException($"Caption {caption.CaptionIndex} of question {caption.Question} is there already.", nameof(captions));
         }
 
-        Append(_captions!, captions, WriteCaption, (caption, offset) => Set(ref _captionOffsets[caption.Question], caption.CaptionIndex, offset));
+        Append(_captions!, captions, _lines.Write, (caption, offset) => Set(ref _captionOffsets[caption.Question], caption.CaptionIndex, offset));
     }
 
     /// <summary>Appends answers; they are on the disk when it returns, all or none.</summary>
@@ -207,7 +204,7 @@ public sealed class RolloutStore : IDisposable
                 throw new ArgumentException($"Answer {answer.AnswerIndex} to caption {answer.CaptionIndex} of question {answer.Question} is there already.", nameof(answers));
         }
 
-        Append(_answers!, answers, WriteAnswer, (answer, offset) => SetAnswer(answer, offset));
+        Append(_answers!, answers, _lines.Write, SetAnswer);
     }
 
     /// <summary>Closes the files and lets other writers in.</summary>
@@ -269,50 +266,6 @@ public sealed class RolloutStore : IDisposable
         for (int i = 0; i < items.Count; i++) index(items[i], begin + offsets[i]);
     }
 
-    private void WriteCaption(Utf8JsonWriter json, StoredCaption caption)
-    {
-        json.WriteString("id", _questions[caption.Question].Id);
-        json.WriteNumber("caption_index", caption.CaptionIndex);
-        json.WriteString("caption", caption.Text);
-        if (caption.Truncated) json.WriteBoolean("truncated", true);
-    }
-
-    private void WriteAnswer(Utf8JsonWriter json, StoredAnswer answer)
-    {
-        json.WriteString("id", _questions[answer.Question].Id);
-        json.WriteNumber("caption_index", answer.CaptionIndex);
-        json.WriteNumber("trajectory_index", answer.AnswerIndex);
-        json.WriteString("response", answer.Text);
-        if (answer.Truncated) json.WriteBoolean("truncated", true);
-    }
-
-    private StoredCaption ParseCaption(JsonLine line)
-    {
-        RecordFields fields = new(line);
-        int question = QuestionOf(fields);
-        return new StoredCaption(question, RequiredIndex(fields, "caption_index"), fields.RequiredText("caption"), fields.Truth("truncated") ?? false);
-    }
-
-    private StoredAnswer ParseAnswer(JsonLine line)
-    {
-        RecordFields fields = new(line);
-        int question = QuestionOf(fields);
-        return new StoredAnswer(
-            question, RequiredIndex(fields, "caption_index"), RequiredIndex(fields, "trajectory_index"), fields.RequiredText("response"), fields.Truth("truncated") ?? false);
-    }
-
-    private int QuestionOf(RecordFields fields)
-    {
-        string id = fields.TextOrNumber("id", out _) ?? throw fields.Line.Error("a field \"id\"", "none");
-        return _questionOfId.TryGetValue(id, out int question) ? question : throw fields.Line.Error("an id of questions.jsonl", $"\"{id}\"");
-    }
-
-    private static int RequiredIndex(RecordFields fields, string name)
-    {
-        int index = fields.Integer(name, 0) ?? throw fields.Line.Error($"a field \"{name}\"", "none");
-        return index < MostOfOneQuestion ? index : throw fields.Line.Error($"\"{name}\" below {MostOfOneQuestion}", $"{index}");
-    }
-
     private void Index(StoredCaption caption, JsonLine line, long offset)
     {
         if (HasCaption(caption.Question, caption.CaptionIndex)) throw line.Error("every caption once", "one that stood before");
@@ -342,8 +295,8 @@ public sealed class RolloutStore : IDisposable
     private void CheckIndices(int question, int captionIndex, int answerIndex)
     {
         if ((uint)question >= (uint)_questions.Length) throw new ArgumentException($"Expected a question below {_questions.Length}, found {question}.");
-        if ((uint)captionIndex >= MostOfOneQuestion || (uint)answerIndex >= MostOfOneQuestion)
-            throw new ArgumentException($"Expected indices from 0 to {MostOfOneQuestion - 1}, found {captionIndex} and {answerIndex}.");
+        if ((uint)captionIndex >= RolloutLines.MostOfOneQuestion || (uint)answerIndex >= RolloutLines.MostOfOneQuestion)
+            throw new ArgumentException($"Expected indices from 0 to {RolloutLines.MostOfOneQuestion - 1}, found {captionIndex} and {answerIndex}.");
     }
 
     private static long OffsetOf(long[] offsets, int index) => (uint)index < (uint)offsets.Length ? offsets[index] : -1;

@@ -16,7 +16,7 @@ internal static class AnswerExtraction
         List<string> boxes = Boxes(answerPart);
         if (boxes.Count == 0 && thinkingEnd >= 0 && Announced(answerPart) is null) boxes = Boxes(response);
         if (boxes.Count > 0) return [boxes[^1]];
-        if (Announced(answerPart) is { } announced) return Shortened(announced);
+        if (Announced(answerPart) is { } announced) return WithFirstLetter(Shortened(announced), announced);
         return Shortened(LastLine(answerPart));
     }
 
@@ -80,6 +80,17 @@ internal static class AnswerExtraction
         int lineEnd = rest.IndexOfAny('\n', '\r');
         string line = (lineEnd < 0 ? rest : rest[..lineEnd]).Trim(" *").ToString();
         return line.Length == 0 ? null : line;
+    }
+
+    /// <summary>Adds the letter that an announced answer begins with: D in "D because A is too long". A before a word may be an article, unless a reason follows.</summary>
+    private static List<string> WithFirstLetter(List<string> candidates, string line)
+    {
+        ReadOnlySpan<char> rest = line.AsSpan().TrimStart("( *$");
+        if (rest.Length < 2 || rest[0] is < 'A' or > 'Z' || char.IsLetterOrDigit(rest[1]) || rest[1] is '\'' or '=' or '_' or '^') return candidates;
+        ReadOnlySpan<char> after = rest[1..].TrimStart(" ");
+        bool reason = after.StartsWith("because") || after.StartsWith("since") || after.StartsWith("as ");
+        if (rest[0] != 'A' || rest[1] != ' ' || reason) candidates.Add(rest[..1].ToString());
+        return candidates;
     }
 
     private static string LastLine(string text)

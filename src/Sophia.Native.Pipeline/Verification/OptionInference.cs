@@ -61,7 +61,9 @@ internal static class OptionInference
         }
 
         if (found < 0 || position < words.Count - 5) return -1;
-        return found == 0 && position < words.Count - 1 && words.Count > 3 ? -1 : found;
+        bool named = position > 0 && answer.AsSpan(words[position - 1]) is var before
+            && (before.Equals("option", StringComparison.OrdinalIgnoreCase) || before.Equals("choice", StringComparison.OrdinalIgnoreCase));
+        return found == 0 && position < words.Count - 1 && !named ? -1 : found;
     }
 
     private static int ByEqualText(string plain, IReadOnlyList<string> options, int count, in ValueTolerance tolerance)
@@ -77,18 +79,17 @@ internal static class OptionInference
         return found;
     }
 
-    /// <summary>The only option whose text stands in the answer, if the answer is shorter than twice all options together.</summary>
+    /// <summary>The only option whose text stands in the answer as whole words, if the answer is shorter than twice all options together.</summary>
     private static int ByContainedText(string plain, IReadOnlyList<string> options, int count)
     {
-        string answer = AnswerText.Squeeze(plain);
         int total = 0;
         for (int i = 0; i < count; i++) total += options[i].Length;
-        if (answer.Length > 2 * total) return -1;
+        if (plain.Length > 2 * total) return -1;
         int found = -1;
         for (int i = 0; i < count; i++)
         {
-            string option = AnswerText.Squeeze(AnswerText.Normalize(options[i]));
-            if (option.Length == 0 || !ContainsWhole(answer, option)) continue;
+            string option = AnswerText.Normalize(options[i]);
+            if (option.Length == 0 || !ContainsWhole(plain, option)) continue;
             if (found >= 0) return -1;
             found = i;
         }
@@ -96,17 +97,21 @@ internal static class OptionInference
         return found;
     }
 
-    /// <summary>Contained and not inside a longer number: 3 does not stand in 13.</summary>
+    /// <summary>Contained and not inside a longer word or number: 3 stands neither in 13 nor in 3.5.</summary>
     private static bool ContainsWhole(string text, string part)
     {
-        for (int at = text.IndexOf(part, StringComparison.Ordinal); at >= 0; at = text.IndexOf(part, at + 1, StringComparison.Ordinal))
+        for (int at = Find(text, part, 0); at >= 0; at = Find(text, part, at + 1))
         {
             int end = at + part.Length;
-            bool begins = at == 0 || !char.IsAsciiDigit(part[0]) || !(char.IsAsciiDigit(text[at - 1]) || text[at - 1] is '.' or '-');
-            bool ends = end == text.Length || !char.IsAsciiDigit(part[^1]) || !(char.IsAsciiDigit(text[end]) || text[end] is '.' or '/' or '^');
+            bool begins = at == 0 || !char.IsLetterOrDigit(part[0]) || !(char.IsLetterOrDigit(text[at - 1]) || text[at - 1] is '.' or '-' or '\\');
+            bool ends = end == text.Length || !char.IsLetterOrDigit(part[^1])
+                || !(char.IsLetterOrDigit(text[end]) || text[end] is '/' or '^' || text[end] == '.' && end + 1 < text.Length && char.IsAsciiDigit(text[end + 1]));
             if (begins && ends) return true;
         }
 
         return false;
     }
+
+    private static int Find(string text, string part, int from) =>
+        from > text.Length - part.Length ? -1 : text.IndexOf(part, from, StringComparison.OrdinalIgnoreCase);
 }
