@@ -1,1 +1,3 @@
-Console.WriteLine();
+using Sophia.Native.Cli;
+
+return await SophiaCommand.Run(args);

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using Sophia.Native.Models;
+using Sophia.Native.Models.Files;
+using Sophia.Native.Pipeline;
+
+namespace Sophia.Native.Cli;
+
+/// <summary>A backend with a loaded model, as most verbs need it.</summary>
+internal sealed class ModelSession : IDisposable
+{
+    private ModelSession(Backend backend, InternVLProcessor processor, ParameterSet parameters, InternVL model, CheckpointLayout layout)
+    {
+        Backend = backend;
+        Processor = processor;
+        Parameters = parameters;
+        Model = model;
+        Layout = layout;
+        Encoder = new(processor);
+    }
+
+    public Backend Backend { get; }
+
+    public InternVLProcessor Processor { get; }
+
+    public ParameterSet Parameters { get; }
+
+    public InternVL Model { get; }
+
+    public CheckpointLayout Layout { get; }
+
+    public RecordEncoder Encoder { get; }
+
+    public static Backend OpenBackend(ParseResult parsed)
+    {
+        if (parsed.GetValue(SharedOptions.Precision) == "bf16")
+            throw new UsageException("--precision bf16: the cpu backend computes in fp32 in this version; leave the option out.");
+        var threads = parsed.GetValue(SharedOptions.Threads);
+        if (threads < 0)
+            throw new UsageException($"--threads: expected 0 or more, found {threads}.");
+        return Backend.Open(parsed.GetValue(SharedOptions.Backend)!, new() { Threads = threads });
+    }
+
+    public static ModelSession Open(ParseResult parsed, string folder, params ReadOnlySpan<ParameterGroup> trained)
+    {
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"{folder}: expected a checkpoint folder with config.json and safetensors, found no such folder.");
+        var processor = InternVLProcessor.Load(folder);
+        var backend = OpenBackend(parsed);
+        ParameterSet? parameters = null;
+        try
+        {
+            var layout = new ParameterLayout(processor.Config);
+            parameters = new(backend, layout, trained);
+            var found = CheckpointReader.Read(folder, layout, parameters);
+            return new(backend, processor, parameters, new(processor.Config, parameters, processor.ImageTokenId), found);
+        }
+        catch
+        {
+            parameters?.Dispose();
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        Parameters.Dispose();
+        Backend.Dispose();
+    }
+}

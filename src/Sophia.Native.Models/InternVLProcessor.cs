@@ -1,0 +1,125 @@
+using Sophia.Native.Data.Chat;
+using Sophia.Native.Data.Images;
+using Sophia.Native.Data.Tokenization;
+
+namespace Sophia.Native.Models;
+
+/// <summary>A prompt as the model takes it.</summary>
+/// <param name="Ids">[T] token ids.</param>
+/// <param name="PixelValues">[I * 3 * side * side] normalized pixels in the order of the placeholders, or null without images.</param>
+/// <param name="TileCount">I.</param>
+public sealed record ProcessedPrompt(int[] Ids, float[]? PixelValues, int TileCount);
+
+/// <summary>Turns text and images into what the model takes: chat format, tokens, tiles, normalized pixels, as a checkpoint's own files say.</summary>
+public sealed class InternVLProcessor
+{
+    private readonly Qwen2Tokenizer? _tokenizer;
+    private readonly string _source;
+
+    /// <summary>Puts a processor together.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="tokenizer">Its tokenizer, or null where only ids are used.</param>
+    /// <param name="source">Where they come from, for messages.</param>
+    public InternVLProcessor(InternVLConfig config, Qwen2Tokenizer? tokenizer, string source = "the model")
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        Config = config;
+        _tokenizer = tokenizer;
+        _source = source;
+    }
+
+    /// <summary>The model.</summary>
+    public InternVLConfig Config { get; }
+
+    /// <summary>Whether there is a tokenizer.</summary>
+    public bool HasTokenizer => _tokenizer is not null;
+
+    /// <summary>The tokenizer.</summary>
+    /// <exception cref="InvalidDataException">The model has none.</exception>
+    public Qwen2Tokenizer Tokenizer => _tokenizer
+        ?? throw new InvalidDataException($"{_source}: expected a tokenizer (vocab.json and merges.txt) beside config.json, found none: copy the model's tokenizer files there, or use records with input_ids.");
+
+    /// <summary>The token whose embedding a visual token replaces, or null where neither configuration nor tokenizer names one.</summary>
+    public int? ImageTokenId => Config.ImageTokenId ?? _tokenizer?.TokenToId(InternVLTokens.ImageContext);
+
+    /// <summary>The tokens that end a response: the end of a turn, the end of text, and those of the configuration.</summary>
+    public IReadOnlyList<int> StopIds
+    {
+        get
+        {
+            var stops = new SortedSet<int>(Config.Text.EndOfSequenceTokenIds);
+            if (_tokenizer?.TokenToId(InternVLTokens.MessageEnd) is { } endOfTurn)
+                stops.Add(endOfTurn);
+            if (_tokenizer?.TokenToId(InternVLTokens.EndOfText) is { } endOfText)
+                stops.Add(endOfText);
+            stops.RemoveWhere(id => id < 0 || id >= Config.Text.VocabularySize);
+            return [.. stops];
+        }
+    }
+
+    /// <summary>Reads configuration and, where its files are there, tokenizer of a checkpoint folder.</summary>
+    /// <param name="folder">The checkpoint.</param>
+    public static InternVLProcessor Load(string folder)
+    {
+        var config = InternVLConfig.Load(folder);
+        var tokenizer = File.Exists(Path.Combine(folder, "vocab.json")) ? Qwen2Tokenizer.Load(folder) : null;
+        return new(config, tokenizer, folder);
+    }
+
+    /// <summary>Builds the prompt of a question about images.</summary>
+    /// <param name="system">The system message; null for the model's own.</param>
+    /// <param name="text">What the user says, with or without &lt;image&gt; markers.</param>
+    /// <param name="images">Paths of the images.</param>
+    /// <exception cref="InvalidDataException">An image is missing or broken.</exception>
+    public ProcessedPrompt Process(string? system, string text, IReadOnlyList<string> images)
+    {
+        var sets = new TileSet[images.Count];
+        var tiles = new int[images.Count];
+        for (var i = 0; i < sets.Length; i++)
+        {
+            sets[i] = ImageTiler.Tile(ImageDecoder.Load(images[i]), Tiling(images.Count));
+            tiles[i] = sets[i].Grid.TileCount;
+        }
+        var prompt = ChatTemplate.Build(text, tiles, new()
+        {
+            TokensPerTile = Config.VisualTokensPerTile,
+            SystemMessage = system ?? Config.SystemMessage ?? ChatTemplate.DefaultSystemMessage,
+        });
+        return new(prompt.Encode(Tokenizer), images.Count == 0 ? null : Normalize(sets, prompt.ImageOrder), tiles.Sum());
+    }
+
+    /// <summary>The tokens of a response with the end of its turn.</summary>
+    /// <param name="text">The response.</param>
+    public int[] EncodeResponse(string text)
+    {
+        var endOfTurn = Tokenizer.TokenToId(InternVLTokens.MessageEnd) ?? throw new InvalidDataException($"{_source}: the tokenizer lacks {InternVLTokens.MessageEnd}.");
+        return [.. Tokenizer.Encode(text, splitAddedTokens: false), endOfTurn];
+    }
+
+    /// <summary>The text of generated tokens, without special tokens and surrounding space.</summary>
+    /// <param name="ids">Generated tokens.</param>
+    public string DecodeResponse(ReadOnlySpan<int> ids) => Tokenizer.Decode(ids, skipSpecialTokens: true).Trim();
+
+    private TilingOptions Tiling(int images) => new()
+    {
+        TileSize = Config.TileSize,
+        MinimumTiles = Config.UseDynamicTiles ? Math.Min(Config.MinDynamicPatch, MaximumTiles(images)) : 1,
+        MaximumTiles = Config.UseDynamicTiles ? MaximumTiles(images) : 1,
+        UseThumbnail = Config.UseThumbnail,
+    };
+
+    /// <summary>Several images share the tiles of one, as in the original training code.</summary>
+    private int MaximumTiles(int images) => Math.Max(1, Config.MaxDynamicPatch / Math.Max(1, images));
+
+    private static float[] Normalize(TileSet[] sets, IReadOnlyList<int> order)
+    {
+        var pixels = new float[sets.Sum(set => set.ValueCount)];
+        var next = 0;
+        foreach (var image in order)
+        {
+            sets[image].Normalize(pixels.AsSpan(next, sets[image].ValueCount));
+            next += sets[image].ValueCount;
+        }
+        return pixels;
+    }
+}
