@@ -21,7 +21,9 @@ public static class SophiaCommand
             root.Options.Add(option);
         Command[] verbs =
         [
-            QuickstartCommand.Create(),
+            QuickstartCommand.Create(), DoctorCommand.Create(), InspectCommand.Create(), InitCommand.Create(), ScoreCommand.Create(), GenerateCommand.Create(),
+            CaptionCommand.Create(), ReasonCommand.Create(), RewardCommand.Create(), RolloutCommand.Create(), TrainCommand.Create(), EvalCommand.Create(),
+            TokenizeCommand.Create(), TilesCommand.Create(), VerifyCommand.Create(),
         ];
         foreach (var verb in verbs)
             root.Subcommands.Add(verb);

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Text.Json;
+using Sophia.Native.Data.Records;
+using Sophia.Native.Pipeline;
+
+namespace Sophia.Native.Cli.Commands;
+
+/// <summary><c>sophia score</c>: log-probability and entropy of every token of given sequences.</summary>
+internal static class ScoreCommand
+{
+    public static Command Create()
+    {
+        var model = new Option<string>("--model") { Description = "checkpoint folder", Required = true };
+        var data = new Option<string>("--data") { Description = "questions, trajectories or raw records", Required = true };
+        var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
+        var temperature = new Option<float>("--temperature") { Description = "divides the logits", DefaultValueFactory = _ => 1f };
+        var command = new Command("score", "Per-token log-probability and entropy of given responses.") { model, data, output, temperature };
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data)!, parsed.GetValue(output), parsed.GetValue(temperature), cancellation)));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, string folder, string data, string? output, float temperature, CancellationToken cancellation)
+    {
+        if (!(temperature > 0) || !float.IsFinite(temperature))
+            throw new UsageException($"--temperature: expected a positive number, found {temperature}.");
+        using var session = ModelSession.Open(parsed, folder);
+        using var scorer = new SampleScorer(session.Model);
+        CommandOutput.Records(output, lines =>
+        {
+            foreach (var record in RecordReader.Read(data))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var scores = Score(scorer, session.Encoder, record, temperature);
+                lines.Write(json =>
+                {
+                    if (record.IdIsNumber)
+                    {
+                        json.WritePropertyName("id");
+                        json.WriteRawValue(record.Id);
+                    }
+                    else
+                    {
+                        json.WriteString("id", record.Id);
+                    }
+                    WriteScores(json, "logprobs", scores.LogProbabilities);
+                    WriteScores(json, "entropies", scores.Entropies);
+                });
+            }
+        });
+        return 0;
+    }
+
+    private static (float[] LogProbabilities, float[] Entropies) Score(SampleScorer scorer, RecordEncoder encoder, DataRecord record, float temperature)
+    {
+        try
+        {
+            return scorer.Score(encoder.ToSample(record), temperature);
+        }
+        catch (InvalidDataException fault) when (!fault.Message.StartsWith(record.Location, StringComparison.Ordinal))
+        {
+            throw new InvalidDataException($"{record.Location}: {fault.Message}");
+        }
+    }
+
+    private static void WriteScores(Utf8JsonWriter json, string name, float[] scores)
+    {
+        json.WriteStartArray(name);
+        json.WriteNullValue();
+        for (var i = 1; i < scores.Length; i++)
+            json.WriteNumberValue(scores[i]);
+        json.WriteEndArray();
+    }
+}
