@@ -73,11 +73,11 @@ public sealed class AdamWOptimizer : IDisposable
             backend.AdamW(_parameters.Values.ColumnRange(segment.Offset, segment.Length), FirstMoments.ColumnRange(offset, segment.Length), SecondMoments.ColumnRange(offset, segment.Length),
                 _parameters.Gradients.ColumnRange(offset, segment.Length), State, new()
                 {
-                    LearningRate = (float)learningRate,
-                    Beta1 = (float)Options.Beta1,
-                    Beta2 = (float)Options.Beta2,
-                    Epsilon = (float)Options.Epsilon,
-                    WeightDecay = segment.Decays ? (float)Options.WeightDecay : 0f,
+                    LearningRate = learningRate,
+                    Beta1 = Options.Beta1,
+                    Beta2 = Options.Beta2,
+                    Epsilon = Options.Epsilon,
+                    WeightDecay = segment.Decays ? Options.WeightDecay : 0,
                     Step = StepCount,
                 });
         }

@@ -33,15 +33,7 @@ internal static class ScoreCommand
                 var scores = Score(scorer, session.Encoder, record, temperature);
                 lines.Write(json =>
                 {
-                    if (record.IdIsNumber)
-                    {
-                        json.WritePropertyName("id");
-                        json.WriteRawValue(record.Id);
-                    }
-                    else
-                    {
-                        json.WriteString("id", record.Id);
-                    }
+                    record.WriteId(json);
                     WriteScores(json, "logprobs", scores.LogProbabilities);
                     WriteScores(json, "entropies", scores.Entropies);
                 });

@@ -30,7 +30,7 @@ public abstract record DataRecord
     public InvalidDataException Error(string expected, string found) =>
         new($"{(Location.Length > 0 ? Location : $"record {Id}")}: expected {expected}, found {found}");
 
-    private protected void WriteId(Utf8JsonWriter json)
+    public void WriteId(Utf8JsonWriter json)
     {
         if (IdIsNumber)
         {

@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.Text.Json;
+using Sophia.Native.Data.Records;
+using Sophia.Native.Data.Tokenization;
+using Sophia.Native.Models.Generation;
+
+namespace Sophia.Native.Cli.Commands;
+
+/// <summary><c>sophia generate</c>: completions of a prompt or of records.</summary>
+internal static class GenerateCommand
+{
+    private const int RecordsAtOnce = 256;
+
+    public static Command Create()
+    {
+        var model = new Option<string>("--model") { Description = "checkpoint folder", Required = true };
+        var prompt = new Option<string?>("--prompt") { Description = "what the user says" };
+        var image = new Option<string[]>("--image") { Description = "an image; may be repeated", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var data = new Option<string?>("--data") { Description = "questions or raw records" };
+        var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
+        var command = new Command("generate", "Completions, streamed on a terminal; temperature 0 is greedy.") { model, prompt, image, data, output };
+        var sampling = new SamplingFlags(command, 0f, 1024);
+        command.SetAction((parsed, cancellation) =>
+        {
+            var (text, records) = (parsed.GetValue(prompt), parsed.GetValue(data));
+            if (text is null == records is null)
+                throw new UsageException("generate: give either --prompt or --data.");
+            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
+            var options = new GenerationOptions { Sampling = sampling.Options(parsed), MaximumNewTokens = sampling.MaximumNewTokens(parsed), StopIds = session.Processor.StopIds };
+            if (text is not null)
+                Complete(session, new(parsed), text, parsed.GetValue(image)!, options, cancellation);
+            else
+                CompleteAll(session, records!, parsed.GetValue(output), options, cancellation);
+            return Task.FromResult(0);
+        });
+        return command;
+    }
+
+    private static void Complete(ModelSession session, CommandOutput output, string text, string[] images, GenerationOptions options, CancellationToken cancellation)
+    {
+        var prompt = session.Processor.Process(null, text, images);
+        GenerationRequest[] requests = [new() { Id = "prompt", PromptIds = prompt.Ids, PixelValues = prompt.PixelValues, TileCount = prompt.TileCount }];
+        using var generator = new Generator(session.Model, GeneratorPlan.For(requests, options.MaximumNewTokens));
+        if (output.IsJson)
+        {
+            var result = generator.Generate(requests, options, cancellation)[0];
+            output.Json(json => WriteResult(json, session, result, options));
+            return;
+        }
+        var decoder = new IncrementalDecoder(session.Processor.Tokenizer, skipSpecialTokens: true);
+        generator.TokenDrawn = (_, id, _) =>
+        {
+            Console.Out.Write(decoder.Append(id));
+            Console.Out.Flush();
+        };
+        generator.Generate(requests, options, cancellation);
+        Console.Out.WriteLine(decoder.Flush());
+    }
+
+    private static void CompleteAll(ModelSession session, string data, string? output, GenerationOptions options, CancellationToken cancellation) =>
+        CommandOutput.Records(output, lines =>
+        {
+            var number = 0;
+            foreach (var records in RecordReader.Read(data).Chunk(RecordsAtOnce))
+            {
+                var requests = new GenerationRequest[records.Length];
+                for (var i = 0; i < requests.Length; i++)
+                    requests[i] = session.Encoder.ToRequest(records[i], number++);
+                using var generator = new Generator(session.Model, GeneratorPlan.For(requests, options.MaximumNewTokens));
+                var results = generator.Generate(requests, options, cancellation);
+                for (var i = 0; i < results.Length; i++)
+                {
+                    var (record, result) = (records[i], results[i]);
+                    lines.Write(json =>
+                    {
+                        record.WriteId(json);
+                        WriteResult(json, session, result, options);
+                    });
+                }
+            }
+        });
+
+    private static void WriteResult(Utf8JsonWriter json, ModelSession session, GenerationResult result, GenerationOptions options)
+    {
+        if (session.Processor.HasTokenizer)
+            json.WriteString("text", session.Processor.DecodeResponse(result.OutputIds));
+        json.WriteStartArray("output_ids");
+        foreach (var id in result.OutputIds)
+            json.WriteNumberValue(id);
+        json.WriteEndArray();
+        json.WriteStartArray("logprobs");
+        foreach (var logProbability in result.LogProbabilities)
+            json.WriteNumberValue(logProbability);
+        json.WriteEndArray();
+        json.WriteString("finish_reason", result.FinishReason == FinishReason.Stop ? "stop" : "length");
+        json.WriteNumber("temperature", options.Sampling.Temperature == 0 ? 1f : options.Sampling.Temperature);
+        if (options.Sampling.IsTruncated)
+            json.WriteBoolean("truncated_sampling", true);
+    }
+}

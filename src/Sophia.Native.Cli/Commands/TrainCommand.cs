@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Globalization;
+using Sophia.Native.Data.Records;
+using Sophia.Native.Models;
+using Sophia.Native.Training.Recipes;
+using Sophia.Native.Training.Runs;
+
+namespace Sophia.Native.Cli.Commands;
+
+/// <summary><c>sophia train</c>: training on trajectories or raw records by a recipe.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var model = new Option<string>("--model") { Description = "checkpoint folder to start from", Required = true };
+        var data = new Option<string>("--data") { Description = "trajectories or raw records", Required = true };
+        var recipe = new Option<string>("--recipe") { Description = "recipe", Required = true };
+        var output = new Option<string>("--out") { Description = "new folder for metrics.jsonl and checkpoints", Required = true };
+        var resume = new Option<bool>("--resume") { Description = "go on from the newest complete checkpoint in --out" };
+        var command = new Command("train", "Trains a model on trajectories.") { model, data, recipe, output, resume };
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data)!, parsed.GetValue(recipe)!, parsed.GetValue(output)!, parsed.GetValue(resume), cancellation)));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, string folder, string data, string recipePath, string outputFolder, bool resume, CancellationToken cancellation)
+    {
+        var output = new CommandOutput(parsed);
+        var recipe = Recipe.Load(recipePath);
+        ParameterGroup[] trained = [.. Enum.GetValues<ParameterGroup>().Where(group => !recipe.Freeze.Contains(group))];
+        using var session = ModelSession.Open(parsed, folder, trained);
+        var samples = ReadSamples(session, data, output);
+        var run = new TrainingRun(session.Model, recipe, samples, new()
+        {
+            OutputFolder = outputFolder,
+            Resume = resume,
+            Seed = SharedOptions.SeedOf(parsed),
+            Layout = session.Layout,
+            AddFiles = session.Processor.HasTokenizer ? session.Processor.Tokenizer.Save : null,
+            Notice = output.Note,
+            Progress = progress => output.Note(string.Create(CultureInfo.InvariantCulture,
+                $"step {progress.Step} of {progress.TotalSteps}: loss {progress.Report.Loss:0.0000}, gradient norm {progress.Report.GradientNorm:0.000}, learning rate {progress.LearningRate:0.00e+0}, {progress.TokensPerSecond:0} tokens/s")),
+        });
+        var checkpoint = run.Execute(cancellation);
+        output.Line($"checkpoint: {checkpoint}");
+        output.Json(json => json.WriteString("checkpoint", checkpoint));
+        return 0;
+    }
+
+    private static List<Sample> ReadSamples(ModelSession session, string data, CommandOutput output)
+    {
+        var samples = new List<Sample>();
+        var skipped = 0;
+        foreach (var record in RecordReader.Read(data))
+        {
+            if (record is TrajectoryRecord { Selected: false } or RawRecord { Selected: false })
+            {
+                skipped++;
+                continue;
+            }
+            if (record is QuestionRecord)
+                throw record.Error("a trajectory with \"response\", or a raw record with \"input_ids\"", "a question alone");
+            samples.Add(session.Encoder.ToSample(record));
+        }
+        output.Note($"{data}: {samples.Count} records to train on, {skipped} not selected.");
+        return samples;
+    }
+}
