@@ -30,6 +30,8 @@ public abstract record DataRecord
     public InvalidDataException Error(string expected, string found) =>
         new($"{(Location.Length > 0 ? Location : $"record {Id}")}: expected {expected}, found {found}");
 
+    /// <summary>Writes the field "id" into an open object, as a number where the file had one.</summary>
+    /// <param name="json">The writer.</param>
     public void WriteId(Utf8JsonWriter json)
     {
         if (IdIsNumber)
