@@ -18,6 +18,9 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
     private const int KeyBlock = Backend.AttentionKeyBlock;
     private const int TileQueries = 64;
 
+    /// <summary>Queries or keys that go together on the diagonal.</summary>
+    private const int StairStep = 16;
+
     public static void Run(WorkerPool pool, in AttentionLayout layout, DeviceView dQuery, DeviceView dKey, DeviceView dValue, DeviceView delta, DeviceView dOutput, DeviceView query, DeviceView key,
         DeviceView value, DeviceView output, DeviceView logSumExp)
     {
@@ -46,7 +49,6 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
     {
         AttentionLayout layout = call.Layout;
         int headSize = layout.HeadSize;
-        int headVectors = headSize / TSimd.Width;
         int queries = layout.Queries(sequence);
         int keys = layout.Keys(sequence);
         nint firstQuery = layout.FirstQuery(sequence);
@@ -66,7 +68,6 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
         for (int start = 0; start < keys; start += KeyBlock)
         {
             int blockKeys = Math.Min(KeyBlock, keys - start);
-            int keyVectors = (blockKeys + TSimd.Width - 1) / TSimd.Width;
             float* key = call.Key.At(firstKey + start, keyColumn);
             float* value = call.Value.At(firstKey + start, keyColumn);
             BlockProduct<TSimd, TVector>.Copy(block.Keys, headSize, key, call.Key.Stride, blockKeys, headSize);
@@ -77,21 +78,17 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
             for (int head = keyValueHead * layout.GroupSize; head < (keyValueHead + 1) * layout.GroupSize; head++)
             {
                 nint column = (nint)head * headSize;
-                for (int tile = layout.FirstQueryThatSees(sequence, start); tile < queries; tile += TileQueries)
+                for (int first = layout.FirstQueryThatSees(sequence, start); first < queries; first += TileQueries)
                 {
-                    int rows = Math.Min(TileQueries, queries - tile);
-                    nint row = firstQuery + tile;
-                    float* dOutput = call.DOutput.At(row, column);
-                    BlockProduct<TSimd, TVector>.Multiply(block.P, KeyBlock, call.Query.At(row, column), call.Query.Stride, 1, block.KeysTransposed, KeyBlock, rows, keyVectors, headSize, false);
-                    for (int i = 0; i < rows; i++)
-                        Exponentiate(block.P + (nint)i * KeyBlock, block.Lanes, keyVectors, layout.VisibleKeys(sequence, tile + i) - start, layout.Scale, *call.LogSumExp.At(row + i, head));
-                    BlockProduct<TSimd, TVector>.Multiply(block.DValues, headSize, block.P, 1, KeyBlock, dOutput, call.DOutput.Stride, blockKeys, headVectors, rows, true);
-                    BlockProduct<TSimd, TVector>.Multiply(block.DP, KeyBlock, dOutput, call.DOutput.Stride, 1, block.ValuesTransposed, KeyBlock, rows, keyVectors, headSize, false);
-                    for (int i = 0; i < rows; i++)
-                        Differentiate(block.P + (nint)i * KeyBlock, block.DP + (nint)i * KeyBlock, keyVectors, layout.Scale, *call.Delta.At(row + i, head));
-                    // The first block overwrites: every query that sees a key sees one of it.
-                    BlockProduct<TSimd, TVector>.Multiply(call.DQuery.At(row, column), call.DQuery.Stride, block.P, KeyBlock, 1, block.Keys, headSize, rows, headVectors, blockKeys, start > 0);
-                    BlockProduct<TSimd, TVector>.Multiply(block.DKeys, headSize, block.P, 1, KeyBlock, call.Query.At(row, column), call.Query.Stride, blockKeys, headVectors, rows, true);
+                    Tile tile;
+                    tile.FirstRow = firstQuery + first;
+                    tile.Rows = Math.Min(TileQueries, queries - first);
+                    tile.Head = head;
+                    tile.Keys = blockKeys;
+                    tile.VisibleOfFirst = layout.VisibleKeys(sequence, first) - start;
+                    tile.Staircase = layout.Causal && tile.VisibleOfFirst < blockKeys;
+                    tile.IsFirstBlock = start == 0;
+                    ComputeTile(call, block, tile, column);
                 }
             }
             BlockProduct<TSimd, TVector>.Copy(call.DKey.At(firstKey + start, keyColumn), call.DKey.Stride, block.DKeys, headSize, blockKeys, headSize);
@@ -99,35 +96,83 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
         }
     }
 
-    /// <summary>Scores of a row and block become exp(scale * score - logSumExp), exactly 0 for invisible keys.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Exponentiate(float* scores, float* lanes, int vectors, int visible, float scale, float logSumExp)
+    /// <summary>
+    /// One tile of queries of one head against one block of keys. On the diagonal of a causal sequence every query sees one key more than the one before:
+    /// there the products go step by step, each step as far as its last query sees or from the first query that sees its first key.
+    /// </summary>
+    private static void ComputeTile(in Call call, in Block block, in Tile tile, nint column)
     {
-        TVector scales = TSimd.Create(scale);
-        TVector reference = TSimd.Create(logSumExp);
-        for (int vector = 0; vector < vectors; vector++)
+        int headSize = call.Layout.HeadSize;
+        int headVectors = headSize / TSimd.Width;
+        float* query = call.Query.At(tile.FirstRow, column);
+        float* dOutput = call.DOutput.At(tile.FirstRow, column);
+        float* dQuery = call.DQuery.At(tile.FirstRow, column);
+        int rowStep = tile.Staircase ? StairStep : tile.Rows;
+        for (int first = 0; first < tile.Rows; first += rowStep)
         {
-            TVector p = VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Multiply(TSimd.Load(scores), scales), reference));
-            if (visible < TSimd.Width)
-                p = TSimd.Select(TSimd.LessThan(TSimd.Load(lanes), TSimd.Create((float)visible)), p, TSimd.Zero);
-            TSimd.Store(scores, p);
-            scores += TSimd.Width;
-            visible -= TSimd.Width;
+            int rows = Math.Min(rowStep, tile.Rows - first);
+            int keys = tile.VisibleKeys(first + rows - 1);
+            int keyVectors = (keys + TSimd.Width - 1) / TSimd.Width;
+            float* p = block.P + (nint)first * KeyBlock;
+            float* dP = block.DP + (nint)first * KeyBlock;
+            BlockProduct<TSimd, TVector>.Multiply(p, KeyBlock, query + first * call.Query.Stride, call.Query.Stride, 1, block.KeysTransposed, KeyBlock, rows, keyVectors, headSize, false);
+            BlockProduct<TSimd, TVector>.Multiply(dP, KeyBlock, dOutput + first * call.DOutput.Stride, call.DOutput.Stride, 1, block.ValuesTransposed, KeyBlock, rows, keyVectors, headSize, false);
+            for (int row = first; row < first + rows; row++)
+                Exponentiate(block.P + (nint)row * KeyBlock, block.Lanes, tile.VisibleKeys(row), call.Layout.Scale, *call.LogSumExp.At(tile.FirstRow + row, tile.Head));
+        }
+        MultiplyByKey(block.DValues, block.P, dOutput, call.DOutput.Stride, tile, headSize);
+        for (int row = 0; row < tile.Rows; row++)
+            Differentiate(block.P + (nint)row * KeyBlock, block.DP + (nint)row * KeyBlock, tile.VisibleKeys(row), call.Layout.Scale, *call.Delta.At(tile.FirstRow + row, tile.Head));
+        for (int first = 0; first < tile.Rows; first += rowStep)
+        {
+            int rows = Math.Min(rowStep, tile.Rows - first);
+            // The first block overwrites: every query that sees a key sees one of it.
+            BlockProduct<TSimd, TVector>.Multiply(dQuery + first * call.DQuery.Stride, call.DQuery.Stride, block.P + (nint)first * KeyBlock, KeyBlock, 1, block.Keys, headSize,
+                rows, headVectors, tile.VisibleKeys(first + rows - 1), !tile.IsFirstBlock);
+        }
+        MultiplyByKey(block.DKeys, block.P, query, call.Query.Stride, tile, headSize);
+    }
+
+    /// <summary>sums[keys, D] += p^T * values, where values has a row for each query of the tile.</summary>
+    private static void MultiplyByKey(float* sums, float* p, float* values, nint valueStride, in Tile tile, int headSize)
+    {
+        int keyStep = tile.Staircase ? StairStep : tile.Keys;
+        for (int key = 0; key < tile.Keys; key += keyStep)
+        {
+            int first = tile.FirstRowThatSees(key);
+            if (first >= tile.Rows)
+                break;
+            BlockProduct<TSimd, TVector>.Multiply(sums + (nint)key * headSize, headSize, p + (nint)first * KeyBlock + key, 1, KeyBlock, values + first * valueStride, valueStride,
+                Math.Min(keyStep, tile.Keys - key), headSize / TSimd.Width, tile.Rows - first, true);
         }
     }
 
-    /// <summary>P of a row and block becomes dS = P * (dP - delta) * scale.</summary>
+    /// <summary>Scores of a row and block become exp(scale * score - logSumExp), exactly 0 from the first invisible key to the end of the block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Differentiate(float* p, float* dP, int vectors, float scale, float delta)
+    private static void Exponentiate(float* scores, float* lanes, int visible, float scale, float logSumExp)
+    {
+        TVector scales = TSimd.Create(scale);
+        TVector reference = TSimd.Create(logSumExp);
+        int key = 0;
+        for (; key < visible; key += TSimd.Width)
+        {
+            TVector p = VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Multiply(TSimd.Load(scores + key), scales), reference));
+            if (visible - key < TSimd.Width)
+                p = TSimd.Select(TSimd.LessThan(TSimd.Load(lanes), TSimd.Create((float)(visible - key))), p, TSimd.Zero);
+            TSimd.Store(scores + key, p);
+        }
+        for (; key < KeyBlock; key += TSimd.Width)
+            TSimd.Store(scores + key, TSimd.Zero);
+    }
+
+    /// <summary>P of a row and block becomes dS = P * (dP - delta) * scale; it stays 0 where no key is visible.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Differentiate(float* p, float* dP, int visible, float scale, float delta)
     {
         TVector scales = TSimd.Create(scale);
         TVector deltas = TSimd.Create(delta);
-        for (int vector = 0; vector < vectors; vector++)
-        {
-            TSimd.Store(p, TSimd.Multiply(TSimd.Multiply(TSimd.Load(p), TSimd.Subtract(TSimd.Load(dP), deltas)), scales));
-            p += TSimd.Width;
-            dP += TSimd.Width;
-        }
+        for (int key = 0; key < visible; key += TSimd.Width)
+            TSimd.Store(p + key, TSimd.Multiply(TSimd.Multiply(TSimd.Load(p + key), TSimd.Subtract(TSimd.Load(dP + key), deltas)), scales));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -168,6 +213,32 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
         public Matrix Value;
         public Matrix Output;
         public Matrix LogSumExp;
+    }
+
+    /// <summary>Queries of one head that meet a block of keys.</summary>
+    private struct Tile
+    {
+        public nint FirstRow;
+        public int Rows;
+        public int Head;
+
+        /// <summary>Keys of the block.</summary>
+        public int Keys;
+
+        /// <summary>How many keys from the start of the block on the first query sees; may go beyond the block.</summary>
+        public int VisibleOfFirst;
+
+        /// <summary>Whether the queries see more keys of the block one by one; otherwise all see all.</summary>
+        public bool Staircase;
+        public bool IsFirstBlock;
+
+        /// <summary>How many keys of the block a row sees.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly int VisibleKeys(int row) => Staircase ? Math.Min(VisibleOfFirst + row, Keys) : Keys;
+
+        /// <summary>The first row that sees a key of the block.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly int FirstRowThatSees(int key) => Staircase ? Math.Max(0, key + 1 - VisibleOfFirst) : 0;
     }
 
     /// <summary>The memory of one work item, cut from the worker's scratch.</summary>

@@ -82,7 +82,6 @@ internal static unsafe class AttentionForward<TSimd, TVector>
         for (int block = 0; block < seen; block += KeyBlock)
         {
             int keys = Math.Min(KeyBlock, seen - block);
-            int keyVectors = (keys + TSimd.Width - 1) / TSimd.Width;
             // Rows see more keys the later they stand; those before firstRow see none of this block.
             while (tile.Visible[firstRow] <= block)
                 firstRow++;
@@ -95,8 +94,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
                 blockKeyStride = headSize;
             }
             BlockProduct<TSimd, TVector>.Transpose(tile.KeysTransposed, KeyBlock, blockKeys, blockKeyStride, keys, headSize, tile.Staging);
-            BlockProduct<TSimd, TVector>.Multiply(tile.Scores + (nint)firstRow * KeyBlock, KeyBlock, tile.Queries + (nint)firstRow * headSize, headSize, 1, tile.KeysTransposed, KeyBlock,
-                rows - firstRow, keyVectors, headSize, false);
+            ComputeScores(tile, block, firstRow, rows, headSize);
             for (int row = firstRow; row < rows; row++)
                 Exponentiate(tile.Scores + (nint)row * KeyBlock, tile.Lanes, Math.Min(tile.Visible[row] - block, KeyBlock), call.Layout.Scale, out tile.BlockMaximum[row], out tile.BlockSum[row]);
 
@@ -141,6 +139,22 @@ internal static unsafe class AttentionForward<TSimd, TVector>
                 call.LogSumExp[position * call.LogSumExpStride + keyValueHead * groupSize + head] =
                     sees ? tile.Maximum[row] + VectorMath<TSimd, TVector>.Log(tile.Sum[row]) : float.NegativeInfinity;
             }
+        }
+    }
+
+    /// <summary>scores = Q * K^T, as many vectors of keys for each row as it sees: rows that see the same number of vectors go together.</summary>
+    private static void ComputeScores(in Tile tile, int block, int firstRow, int rows, int headSize)
+    {
+        for (int row = firstRow, end; row < rows; row = end)
+        {
+            int vectors = (Math.Min(tile.Visible[row] - block, KeyBlock) + TSimd.Width - 1) / TSimd.Width;
+            end = row + 1;
+            while (end < rows && tile.Visible[end] - block <= vectors * TSimd.Width)
+                end++;
+            if (vectors == KeyBlock / TSimd.Width)
+                end = rows;
+            BlockProduct<TSimd, TVector>.Multiply(tile.Scores + (nint)row * KeyBlock, KeyBlock, tile.Queries + (nint)row * headSize, headSize, 1, tile.KeysTransposed, KeyBlock,
+                end - row, vectors, headSize, false);
         }
     }
 
