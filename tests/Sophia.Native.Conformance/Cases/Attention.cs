@@ -10,7 +10,7 @@ public static partial class CaseTable
         public double ScoreScale => Scale > 0 ? Scale : (float)(1.0 / Math.Sqrt(HeadSize));
 
         /// <summary>The rounding error of a score of values between -1 and 1, and of its exponential.</summary>
-        public double ScoreError => Rounding.Sum(HeadSize) * HeadSize * 0.3 * ScoreScale + Rounding.Elementwise;
+        public double ScoreError => Rounding.UnitProduct(HeadSize) * ScoreScale + 4 * Rounding.Unit;
     }
 
     private static readonly AttentionShape[] AttentionShapes =
@@ -59,8 +59,8 @@ public static partial class CaseTable
         var (heads, keyHeads, headSize, scale) = (shape.Heads, shape.KeyHeads, shape.HeadSize, shape.ScoreScale);
         var packing = new AttentionPacking(shape.Sequences, random);
         var output = instance.Output("output", packing.Queries, heads * headSize)
-            .Within(0, 2 * shape.ScoreError + Rounding.Sum(packing.MaximumKeys), "twice the error of a score of D products, and a weighted mean over the keys");
-        var logSumExp = saved ? instance.Output("logSumExp", packing.Queries, heads).Optional().Within(Rounding.Elementwise, shape.ScoreError + Rounding.Sum(packing.MaximumKeys), "the error of a score of D products") : null;
+            .Within(0, 2 * shape.ScoreError + Rounding.Sum(packing.MaximumKeys) / 4, "twice the error of a score of D products, and a weighted mean over the keys");
+        var logSumExp = saved ? instance.Output("logSumExp", packing.Queries, heads).Optional().Within(4 * Rounding.Unit, 2 * shape.ScoreError + Rounding.Sum(packing.MaximumKeys) / 4, "the error of a score of D products") : null;
         var query = instance.Input("query", packing.Queries, heads * headSize, random.Uniform(packing.Queries * heads * headSize));
         var key = instance.Input("key", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize));
         var value = instance.Input("value", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize));
@@ -76,9 +76,9 @@ public static partial class CaseTable
         var (heads, keyHeads, headSize, scale) = (shape.Heads, shape.KeyHeads, shape.HeadSize, shape.ScoreScale);
         var packing = new AttentionPacking(shape.Sequences, random);
         var (queryCount, keyCount) = (packing.Queries * heads * headSize, packing.Rows * keyHeads * headSize);
-        var relative = 4 * shape.ScoreError + Rounding.Sum(packing.MaximumKeys + packing.Queries);
-        const string source = "four times the error of a score, and sums over keys or queries, of the largest gradient and of the products dO v that cancel";
-        var cancelled = relative * scale * headSize * 0.3;
+        var relative = 2 * shape.ScoreError + Rounding.Sum(packing.MaximumKeys + packing.Queries) / 4;
+        const string source = "twice the error of a score, and sums over keys or queries, of the largest gradient and of the products dO v that cancel";
+        var cancelled = relative * scale * Math.Sqrt(headSize);
         var dQuery = instance.Output("dQuery", packing.Queries, heads * headSize).Within(relative, cancelled, source);
         var dKey = instance.Updated("dKey", packing.Rows, keyHeads * headSize, random.Uniform(keyCount)).Within(relative, cancelled, source);
         var dValue = instance.Updated("dValue", packing.Rows, keyHeads * headSize, random.Uniform(keyCount)).Within(relative, relative, source);

@@ -74,8 +74,9 @@ internal sealed class AttentionPacking
         QueryOffsets = view(QueryOffsets),
         KeyOffsets = view(KeyOffsets),
         KeyLengths = view(KeyLengths),
-        MaximumQueries = MaximumQueries,
-        MaximumKeys = MaximumKeys,
+        // Upper bounds, not the exact numbers.
+        MaximumQueries = MaximumQueries + 3,
+        MaximumKeys = MaximumKeys + 70,
         Causal = causal,
     };
 }

@@ -74,7 +74,7 @@ public static partial class CaseTable
         }
     }
 
-    /// <summary>Rows around different means, with channels that differ by at least 1/2 from the next so that a row's variance is never small.</summary>
+    /// <summary>Rows around different means, with channels that differ by at least 1/2 from the next so that a row's variance is not small; and a constant row among others: there epsilon alone decides.</summary>
     private static double[] Spread(CaseRandom random, int rows, int channels)
     {
         var values = random.Uniform(rows * channels);
@@ -82,7 +82,7 @@ public static partial class CaseTable
         {
             var center = n % 3 - 1.0;
             for (var c = 0; c < channels; c++)
-                values[n * channels + c] = (float)(center + values[n * channels + c] * 0.5 + (c % 2 == 0 ? 1.0 : -1.0));
+                values[n * channels + c] = n == 2 ? 0.75 : (float)(center + values[n * channels + c] * 0.5 + (c % 2 == 0 ? 1.0 : -1.0));
         }
         return values;
     }

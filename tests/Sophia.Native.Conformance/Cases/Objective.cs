@@ -15,7 +15,7 @@ public static partial class CaseTable
                 for (var b = 0; b < lengths.Length; b++)
                     offsets[b + 1] = offsets[b] + lengths[b];
                 var rows = offsets[^1];
-                var sequenceLogRatios = instance.OutputVector("sequenceLogRatios", rows).Within(Rounding.Sum(64), 5 * Rounding.Sum(64), "a mean of at most 64 differences of values up to 5");
+                var sequenceLogRatios = instance.OutputVector("sequenceLogRatios", rows).Within(4 * Rounding.Unit, 5 * 4 * Rounding.Unit, "a mean of differences of values up to 5: 4 u of these");
                 var logProbabilities = instance.InputVector("logProbabilities", random.Uniform(rows, -5, 0));
                 var behavior = instance.InputVector("behaviorLogProbabilities", random.Uniform(rows, -5, 0));
                 var factors = random.Uniform(rows, 0.1, 1.0);

@@ -56,10 +56,13 @@ public static partial class CaseTable
         {
             var constants = new AdamWStep { LearningRate = 1e-2, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8, WeightDecay = 0.05, Step = step };
             const string source = "elementwise: 16 u of the parameter and of the step, 8 u of the terms of a moment";
+            var (first, second, drawn) = (random.Uniform(count), random.Uniform(count, 0.01, 1.0), random.Uniform(count));
+            for (var i = 3; i < count; i += 7)
+                first[i] = second[i] = drawn[i] = 0.0; // a parameter that never had a gradient
             var parameters = instance.UpdatedVector("parameters", random.Uniform(count)).Within(Rounding.Elementwise, 0, source);
-            var firstMoments = instance.UpdatedVector("firstMoments", random.Uniform(count)).Within(8 * Rounding.Unit, 0, source);
-            var secondMoments = instance.UpdatedVector("secondMoments", random.Uniform(count, 0.01, 1.0)).Within(8 * Rounding.Unit, 0, source);
-            var gradients = instance.InputVector("gradients", random.Uniform(count));
+            var firstMoments = instance.UpdatedVector("firstMoments", first).Within(8 * Rounding.Unit, 0, source);
+            var secondMoments = instance.UpdatedVector("secondMoments", second).Within(8 * Rounding.Unit, 0, source);
+            var gradients = instance.InputVector("gradients", drawn);
             var state = instance.InputVector("gradientState", [2.5, (float)factor, flag, 0.0]);
             instance.Invoke = (backend, view) => backend.AdamW(view(parameters), view(firstMoments), view(secondMoments), view(gradients), view(state), constants);
             instance.Reference = () =>
@@ -71,7 +74,7 @@ public static partial class CaseTable
                 for (var i = 0; i < count; i++)
                 {
                     firstMoments.Magnitude[i] = Math.Abs(firstMoments.Values[i]) + Math.Abs(gradients.Values[i]);
-                    var correction = Math.Sqrt(secondMoments.Expected[i] / (1.0 - Math.Pow(constants.Beta2, step)));
+                    var correction = Math.Sqrt(secondMoments.Expected[i] / (1.0 - Math.Pow(constants.Beta2, step))) + constants.Epsilon;
                     parameters.Magnitude[i] = Math.Abs(parameters.Values[i]) + constants.LearningRate / (1.0 - Math.Pow(constants.Beta1, step)) * firstMoments.Magnitude[i] / correction;
                 }
             };

@@ -32,7 +32,7 @@ public static partial class CaseTable
                     var drawn = entry with { Seed = ((ulong)random.Next(0, int.MaxValue) << 32) | (uint)random.Next(0, int.MaxValue) };
                     var reference = new ReferenceSampling(drawn.Temperature, drawn.TopK, drawn.TopP, drawn.MinP, drawn.Seed);
                     var tokens = instance.OutputVector("tokens", rows, ElementType.Int32).PerRow();
-                    var error = Rounding.Elementwise * 8 * (2 + Math.Log(vocabulary));
+                    var error = 6 * Rounding.Unit * (2 + Math.Log(vocabulary) + 4 / Math.Max(0.6, entry.Temperature));
                     var logProbabilities = instance.OutputVector("logProbabilities", rows).PerRow().Within(0, error, "logits up to 4 / T and the logarithm of a sum of V exponentials");
                     var numbers = random.Integers(rows, 0, 1000);
                     var places = random.Integers(rows, 0, 1000);
