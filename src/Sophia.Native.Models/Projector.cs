@@ -1,50 +1,5 @@
 namespace Sophia.Native.Models;
 
-/// <summary>The memory of the projector for up to M visual tokens.</summary>
-public sealed class ProjectorActivations
-{
-    internal ProjectorActivations(Arena arena, InternVLConfig config, long visualTokens, bool training)
-    {
-        var (input, output) = (config.ProjectorInputSize, config.Text.HiddenSize);
-        Shuffled = arena.Take("pixel shuffle", visualTokens, input);
-        Norm = arena.Take("projector norm", visualTokens, input);
-        Mean = arena.Take("projector mean", 1, visualTokens);
-        Inverse = arena.Take("projector inverse deviation", 1, visualTokens);
-        FeedForward1 = arena.Take("projector fc1", visualTokens, output);
-        Gelu = arena.Take("projector gelu", visualTokens, output);
-        Output = arena.Take("visual tokens", visualTokens, output);
-        if (!training)
-            return;
-        DOutput = arena.Take("d visual tokens", visualTokens, output);
-        DHidden = arena.Take("d projector hidden", visualTokens, output);
-        DNorm = arena.Take("d projector norm", visualTokens, input);
-        DShuffled = arena.Take("d pixel shuffle", visualTokens, input);
-    }
-
-    /// <summary>[M, C]: the visual tokens.</summary>
-    public DeviceView Output { get; }
-
-    internal DeviceView Shuffled { get; }
-
-    internal DeviceView Norm { get; }
-
-    internal DeviceView Mean { get; }
-
-    internal DeviceView Inverse { get; }
-
-    internal DeviceView FeedForward1 { get; }
-
-    internal DeviceView Gelu { get; }
-
-    internal DeviceView DOutput { get; }
-
-    internal DeviceView DHidden { get; }
-
-    internal DeviceView DNorm { get; }
-
-    internal DeviceView DShuffled { get; }
-}
-
 /// <summary>InternVL's mlp1: pixel shuffle, LayerNorm, linear, GELU, linear; four patches become one visual token.</summary>
 public sealed class Projector
 {

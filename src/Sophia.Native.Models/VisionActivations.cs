@@ -1,75 +1,5 @@
 namespace Sophia.Native.Models;
 
-/// <summary>What a layer of the vision encoder leaves for its backward pass; N = I * (1 + P) rows.</summary>
-public sealed class VisionLayerActivations
-{
-    internal VisionLayerActivations(Arena arena, VisionConfig config, long rows, DeviceView input, bool exclusiveOutput)
-    {
-        var (hidden, feedForward) = (config.HiddenSize, config.FeedForwardSize);
-        Input = input;
-        Norm1 = arena.Take("vision norm 1", rows, hidden);
-        Mean1 = arena.Take("vision mean 1", 1, rows);
-        Inverse1 = arena.Take("vision inverse 1", 1, rows);
-        QueryKeyValue = arena.Take("vision qkv", rows, 3 * hidden);
-        if (config.HasQueryKeyNorm)
-        {
-            NormedQueryKey = arena.Take("vision normed qk", rows, 2 * hidden);
-            InverseQuery = arena.Take("vision inverse q", 1, rows);
-            InverseKey = arena.Take("vision inverse k", 1, rows);
-        }
-        Attention = arena.Take("vision attention", rows, hidden);
-        LogSumExp = arena.Take("vision log-sum-exp", rows, config.HeadCount);
-        Projection = arena.Take("vision projection", rows, hidden);
-        Middle = arena.Take("vision middle", rows, hidden);
-        Norm2 = arena.Take("vision norm 2", rows, hidden);
-        Mean2 = arena.Take("vision mean 2", 1, rows);
-        Inverse2 = arena.Take("vision inverse 2", 1, rows);
-        FeedForward1 = arena.Take("vision fc1", rows, feedForward);
-        Gelu = arena.Take("vision gelu", rows, feedForward);
-        FeedForward2 = arena.Take("vision fc2", rows, hidden);
-        Output = exclusiveOutput ? arena.Take("vision output", rows, hidden) : input;
-    }
-
-    internal DeviceView Input { get; }
-
-    internal DeviceView Norm1 { get; }
-
-    internal DeviceView Mean1 { get; }
-
-    internal DeviceView Inverse1 { get; }
-
-    internal DeviceView QueryKeyValue { get; }
-
-    internal DeviceView NormedQueryKey { get; }
-
-    internal DeviceView InverseQuery { get; }
-
-    internal DeviceView InverseKey { get; }
-
-    internal DeviceView Attention { get; }
-
-    internal DeviceView LogSumExp { get; }
-
-    internal DeviceView Projection { get; }
-
-    internal DeviceView Middle { get; }
-
-    internal DeviceView Norm2 { get; }
-
-    internal DeviceView Mean2 { get; }
-
-    internal DeviceView Inverse2 { get; }
-
-    internal DeviceView FeedForward1 { get; }
-
-    internal DeviceView Gelu { get; }
-
-    internal DeviceView FeedForward2 { get; }
-
-    /// <summary>[N, Hv]: the residual stream after the layer.</summary>
-    public DeviceView Output { get; }
-}
-
 /// <summary>The memory of the vision encoder for up to I tiles of one size: activations of every layer when training, of one layer otherwise.</summary>
 public sealed class VisionActivations
 {
@@ -158,27 +88,4 @@ public sealed class VisionActivations
         backend.Upload<int>(TileOffsets, offsets);
         backend.Upload<int>(TileLengths, lengths);
     }
-}
-
-/// <summary>The gradients of the vision encoder's activations; one set serves all layers.</summary>
-internal sealed class VisionGradients(Arena arena, VisionConfig config, long rows, long tokensPerTile)
-{
-    /// <summary>[N, Hv]: the gradient of the residual stream.</summary>
-    public DeviceView Stream { get; } = arena.Take("d vision stream", rows, config.HiddenSize);
-
-    public DeviceView Branch { get; } = arena.Take("d vision branch", rows, config.HiddenSize);
-
-    public DeviceView Norm { get; } = arena.Take("d vision norm", rows, config.HiddenSize);
-
-    public DeviceView FeedForward { get; } = arena.Take("d vision feed-forward", rows, config.FeedForwardSize);
-
-    public DeviceView QueryKeyValue { get; } = arena.Take("d vision qkv", rows, 3 * config.HiddenSize);
-
-    public DeviceView NormedQueryKey { get; } = config.HasQueryKeyNorm ? arena.Take("d vision normed qk", rows, 2 * config.HiddenSize) : default;
-
-    public DeviceView Delta { get; } = arena.Take("vision delta", rows, config.HeadCount);
-
-    public DeviceView Patches { get; } = arena.Take("d patch embeddings", rows, config.HiddenSize);
-
-    public DeviceView Positions { get; } = arena.Take("d interpolated positions", tokensPerTile, config.HiddenSize);
 }

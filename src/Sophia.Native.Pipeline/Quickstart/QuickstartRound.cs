@@ -2,13 +2,6 @@ using Sophia.Native.Rewards;
 
 namespace Sophia.Native.Pipeline.Quickstart;
 
-/// <summary>A trajectory that an arm trains on.</summary>
-/// <param name="Pair">Number of the (image, question) pair.</param>
-/// <param name="CaptionIndex">k.</param>
-/// <param name="AnswerIndex">n.</param>
-/// <param name="Response">Its text.</param>
-public sealed record QuickstartTrajectory(int Pair, int CaptionIndex, int AnswerIndex, string Response);
-
 /// <summary>
 /// One offline round: K captions of every scene by the policy, which does not see the questions; N answers to every caption by the reasoner, which does not see the scene; rewards, propagated to the
 /// captions. Arms select from the same round.

@@ -10,12 +10,6 @@ using Sophia.Native.Rewards;
 
 namespace Sophia.Native.Pipeline.Quickstart;
 
-/// <summary>What a quickstart found.</summary>
-/// <param name="Arms">The base, then the arms.</param>
-/// <param name="WarmUpSteps">Steps of the warm-up.</param>
-/// <param name="Minutes">Of the whole run.</param>
-public sealed record QuickstartOutcome(IReadOnlyList<ArmResult> Arms, int WarmUpSteps, double Minutes);
-
 /// <summary>
 /// The paper in the small: a randomly initialized InternVL learns to see and, in text alone, to reason; one round of captions, reasoning, rewards and selection; an update for every arm; evaluation
 /// on held-out scenes. Writes DIR/report.html, metrics.jsonl, trajectories-ARM.jsonl and checkpoint-ARM/.

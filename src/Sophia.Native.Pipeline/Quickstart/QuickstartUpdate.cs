@@ -3,11 +3,6 @@ using Sophia.Native.Training;
 
 namespace Sophia.Native.Pipeline.Quickstart;
 
-/// <summary>A step of an update.</summary>
-/// <param name="Step">The step.</param>
-/// <param name="Loss">Its loss.</param>
-public readonly record struct UpdatePoint(int Step, double Loss);
-
 /// <summary>
 /// The update of an arm: the decoder on the selected trajectories with reward 1, mixed with replayed warm-up tasks; vision encoder and projector frozen. Every arm takes the same number of steps and of
 /// trained trajectory tokens a step, so an arm with longer responses sees fewer of them.

@@ -3,13 +3,6 @@ using Sophia.Native.Training;
 
 namespace Sophia.Native.Pipeline.Quickstart;
 
-/// <summary>A probe of the warm-up.</summary>
-/// <param name="Step">After this step.</param>
-/// <param name="Loss">Loss of that step.</param>
-/// <param name="Captions">Share of objects that sampled captions name right; null between probes.</param>
-/// <param name="TextAccuracy">Share of text-only questions answered right; null between probes.</param>
-public readonly record struct WarmUpPoint(int Step, double Loss, double? Captions, double? TextAccuracy);
-
 /// <summary>
 /// Supervised warm-up on the world's truth: seeing, answering at once, and reasoning in text alone, in changing surroundings. It ends when both skills are there, never with the skill that
 /// the round is to teach: slow thinking about an image.

@@ -3,12 +3,6 @@ using Sophia.Native.Cpu;
 
 namespace Sophia.Native.Objectives;
 
-/// <summary>What one trained token contributes: the loss before its normalizer, the derivative by its log-probability, and the ratio before clipping.</summary>
-/// <param name="Loss">The loss.</param>
-/// <param name="Derivative">d loss / d log-probability.</param>
-/// <param name="Ratio">The importance ratio before clipping.</param>
-public readonly record struct TokenTerm(float Loss, float Derivative, float Ratio);
-
 /// <summary>
 /// The SOPHIA loss of one token: -sg(clip(w, low, high)) * R * log p + coefficient * KL(d), d = log p - log reference; sg stops the gradient (arXiv 2507.16814, equations 3, 6 and 7).
 /// The same function serves every backend that runs C#.

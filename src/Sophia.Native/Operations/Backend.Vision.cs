@@ -50,30 +50,6 @@ public abstract partial class Backend
     }
 
     /// <summary>
-    /// The position table on another grid: row 0 is copied, the G x G others are interpolated bicubically (a = -0.75, align_corners = false, no antialias, borders clamped), as torch.nn.functional.interpolate does.
-    /// </summary>
-    /// <param name="output">[1 + height * width, C], overwritten.</param>
-    /// <param name="positions">[1 + G * G, C].</param>
-    /// <param name="gridHeight">Rows of the new grid.</param>
-    /// <param name="gridWidth">Columns of the new grid.</param>
-    public void PositionInterpolationForward(DeviceView output, DeviceView positions, int gridHeight, int gridWidth)
-    {
-        CheckPositions(output, positions, gridHeight, gridWidth);
-        PositionInterpolationForwardCore(output, positions, gridHeight, gridWidth);
-    }
-
-    /// <summary>The transpose of <see cref="PositionInterpolationForward"/>: dPositions += what every output row sends back with its weights, output rows in order.</summary>
-    /// <param name="dPositions">[1 + G * G, C], added to.</param>
-    /// <param name="dOutput">[1 + height * width, C].</param>
-    /// <param name="gridHeight">Rows of the new grid.</param>
-    /// <param name="gridWidth">Columns of the new grid.</param>
-    public void PositionInterpolationBackward(DeviceView dPositions, DeviceView dOutput, int gridHeight, int gridWidth)
-    {
-        CheckPositions(dOutput, dPositions, gridHeight, gridWidth);
-        PositionInterpolationBackwardCore(dPositions, dOutput, gridHeight, gridWidth);
-    }
-
-    /// <summary>
     /// Drops the class token and joins 2 x 2 neighbors: output[t, I * w/2 + J, (di * 2 + dj) * C + c] = input[t, 1 + (2I + di) * w + 2J + dj, c] (pixel shuffle "v2").
     /// </summary>
     /// <param name="output">[tiles * (h/2) * (w/2), 4C], overwritten.</param>
@@ -106,12 +82,6 @@ public abstract partial class Backend
     /// <inheritdoc cref="VisionTokensBackward"/>
     protected abstract void VisionTokensBackwardCore(DeviceView dPatches, DeviceView dClassToken, DeviceView dPositions, DeviceView dOutput, int patchCount);
 
-    /// <inheritdoc cref="PositionInterpolationForward"/>
-    protected abstract void PositionInterpolationForwardCore(DeviceView output, DeviceView positions, int gridHeight, int gridWidth);
-
-    /// <inheritdoc cref="PositionInterpolationBackward"/>
-    protected abstract void PositionInterpolationBackwardCore(DeviceView dPositions, DeviceView dOutput, int gridHeight, int gridWidth);
-
     /// <inheritdoc cref="PixelShuffleForward"/>
     protected abstract void PixelShuffleForwardCore(DeviceView output, DeviceView input, int gridHeight, int gridWidth);
 
@@ -126,16 +96,6 @@ public abstract partial class Backend
         Require.That(patchCount > 0 && patches.Rows % patchCount == 0, $"whole tiles of {patchCount} patches, found {patches.Rows} rows", operation);
         Require.Shape(patches, patches.Rows, positions.Columns, operation: operation);
         Require.Shape(tokens, patches.Rows / patchCount * (1 + patchCount), positions.Columns, name: tokensName, operation: operation);
-    }
-
-    private static void CheckPositions(DeviceView resized, DeviceView positions, int gridHeight, int gridWidth,
-        [CallerArgumentExpression(nameof(resized))] string resizedName = "", [CallerArgumentExpression(nameof(positions))] string positionsName = "", [CallerMemberName] string operation = "")
-    {
-        Require.Matrix(positions, name: positionsName, operation: operation);
-        var grid = (long)Math.Sqrt(positions.Rows - 1);
-        Require.That(grid > 0 && grid * grid == positions.Rows - 1, $"positions of a class token and a square grid, found {positions.Rows} rows", operation);
-        Require.That(gridHeight > 0 && gridWidth > 0, $"a positive grid, found {gridHeight} x {gridWidth}", operation);
-        Require.Shape(resized, 1 + (long)gridHeight * gridWidth, positions.Columns, name: resizedName, operation: operation);
     }
 
     private static void CheckPixelShuffle(DeviceView joined, DeviceView tokens, int gridHeight, int gridWidth,

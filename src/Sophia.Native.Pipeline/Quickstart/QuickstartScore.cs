@@ -1,0 +1,10 @@
+using Sophia.Native.Models.Generation;
+
+namespace Sophia.Native.Pipeline.Quickstart;
+
+/// <summary>What a model does on held-out questions under one way of sampling.</summary>
+/// <param name="Accuracy">Share of right answers with its standard error.</param>
+/// <param name="Claims">Statements about objects in the responses, right and wrong.</param>
+/// <param name="MeanLength">Mean length of a response in tokens.</param>
+/// <param name="Responses">The responses.</param>
+public sealed record QuickstartScore(Estimate Accuracy, ClaimCounts Claims, double MeanLength, IReadOnlyList<string> Responses);

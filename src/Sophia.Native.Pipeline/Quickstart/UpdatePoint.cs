@@ -1,0 +1,9 @@
+using Sophia.Native.Models;
+using Sophia.Native.Training;
+
+namespace Sophia.Native.Pipeline.Quickstart;
+
+/// <summary>A step of an update.</summary>
+/// <param name="Step">The step.</param>
+/// <param name="Loss">Its loss.</param>
+public readonly record struct UpdatePoint(int Step, double Loss);
