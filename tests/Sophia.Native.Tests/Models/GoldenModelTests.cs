@@ -8,7 +8,8 @@ using Sophia.Native.Training;
 namespace Sophia.Native.Tests.Models;
 
 /// <summary>
-/// The model against values made with transformers in fp32. The tolerances are those measured for an fp32 implementation against fp64 (tests/golden/models/README.md).
+/// The model against values made with transformers in fp32. The tolerances are several times what transformers' own fp32 run differs from its fp64 run:
+/// logits 9e-7 relative, log-probabilities 7e-6, losses 7e-7, gradients 2.6e-6 relative, AdamW's moves 3e-3 relative.
 /// </summary>
 public sealed class GoldenModelTests
 {
@@ -43,7 +44,8 @@ public sealed class GoldenModelTests
             {
                 var visionRows = sample.TileCount * workspace.Vision.TokensPerTile;
                 report.Check("vision_embed", golden.Download(workspace.Vision.Embeddings.RowRange(0, visionRows)), golden.Floats(prefix + "vision_embed"), LogitsRelative);
-                for (var layer = 0; layer < workspace.Vision.LayerActivations.Count; layer++)
+                // The last layer's output is vision_out.
+                for (var layer = 0; layer + 1 < workspace.Vision.LayerActivations.Count; layer++)
                     report.Check("vision_layer", golden.Download(workspace.Vision.LayerActivations[layer].Output.RowRange(0, visionRows)), golden.Floats($"{prefix}vision_layer.{layer}"), LogitsRelative);
                 report.Check("vision_out", golden.Download(workspace.Vision.Output.RowRange(0, visionRows)), golden.Floats(prefix + "vision_out"), LogitsRelative);
                 report.Check("projector_out", golden.Download(workspace.Projector.Output.RowRange(0, workspace.Batch.VisualTokenCount)), golden.Floats(prefix + "projector_out"), LogitsRelative);
@@ -120,16 +122,18 @@ public sealed class GoldenModelTests
             MicroBatch = golden.Plan(tokens: 128),
         });
         using var facts = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden.Folder, "adamw.json")));
+        var quantities = new Report($"{name}/{layout}");
         var before = golden.Parameters.Layout.Parameters.ToDictionary(parameter => parameter.Name, parameter => golden.Download(golden.Parameters[parameter.Name].Value));
         foreach (var step in facts.RootElement.GetProperty("steps").EnumerateArray())
         {
             var report = trainer.Step(samples, 1e-3);
-            Assert.Equal(step.GetProperty("loss").GetDouble(), report.Loss, Math.Abs(step.GetProperty("loss").GetDouble()) * 1e-4);
-            Assert.Equal(step.GetProperty("grad_norm").GetDouble(), report.GradientNorm, step.GetProperty("grad_norm").GetDouble() * 1e-4);
+            quantities.Check("AdamW loss", [(float)report.Loss], [(float)step.GetProperty("loss").GetDouble()], 1e-4);
+            quantities.Check("AdamW gradient norm", [(float)report.GradientNorm], [(float)step.GetProperty("grad_norm").GetDouble()], 1e-4);
         }
         var lossAfter = facts.RootElement.GetProperty("loss_after").GetDouble();
         Assert.Equal(lossAfter, trainer.AccumulateGradients(samples.AsSpan(0, 1)) / 4 + RestOfLoss(trainer, samples), Math.Abs(lossAfter) * 1e-4);
-        CheckParameters(golden, before);
+        CheckParameters(golden, before, quantities);
+        quantities.Print();
     }
 
     [Theory]
@@ -138,15 +142,16 @@ public sealed class GoldenModelTests
     {
         using var backend = Backend.Open("cpu");
         using var golden = new GoldenModel(name, layout, backend);
-        var prompt = golden.Integers("gen.input_ids");
+        var prompt = golden.Integers("gen.prompt_ids");
         var pixels = golden.Floats("gen.pixel_values");
-        var expected = golden.Integers("gen.output_ids");
+        var expected = golden.Integers("gen.new_ids");
         GenerationRequest[] requests = [new() { Id = "gen", PromptIds = prompt, PixelValues = pixels, TileCount = (int)golden.Shape("gen.pixel_values")[0] }];
         using var generator = new Generator(golden.Model, GeneratorPlan.For(requests, expected.Length));
         var result = generator.Generate(requests, new() { Sampling = new() { Temperature = 0 }, MaximumNewTokens = expected.Length }, TestContext.Current.CancellationToken)[0];
         Assert.Equal(expected, result.OutputIds);
-        var (_, largest) = GoldenModel.Distance(result.LogProbabilities, golden.Floats("gen.logp"));
-        Assert.InRange(largest, 0, LogProbabilityAbsolute);
+        var report = new Report($"{name}/{layout}");
+        report.Check("greedy logp", result.LogProbabilities, golden.Floats("gen.logp"), double.PositiveInfinity, LogProbabilityAbsolute);
+        report.Print();
 
         int[] whole = [.. prompt, .. result.OutputIds];
         using var workspace = ModelWorkspace.Allocate(backend, golden.Config, golden.Plan());
@@ -213,7 +218,7 @@ public sealed class GoldenModelTests
         Assert.True(compared > 20, $"Only {compared} gradients were compared.");
     }
 
-    private static void CheckParameters(GoldenModel golden, Dictionary<string, float[]> before)
+    private static void CheckParameters(GoldenModel golden, Dictionary<string, float[]> before, Report report)
     {
         using var facts = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden.Folder, "adamw.json")));
         using var stored = SafetensorsFile.Open(Path.Combine(golden.Folder, "adamw.safetensors"));
@@ -232,8 +237,7 @@ public sealed class GoldenModelTests
             var expectedMove = new float[after.Length];
             for (var i = 0; i < after.Length; i++)
                 (moved[i], expectedMove[i]) = (after[i] - start[i], expected[i] - start[i]);
-            var (relative, absolute) = GoldenModel.Distance(moved, expectedMove);
-            Assert.True(relative <= 1e-2 && absolute <= 1e-3, $"{tensor.Name}: relative {relative:G3}, absolute {absolute:G3}");
+            report.Check("AdamW move", moved, expectedMove, 1e-2, 1e-3);
         }
     }
 
