@@ -38,4 +38,20 @@ public static class Philox
     /// <summary>A word as a float in the open interval (0, 1): (its upper 23 bits + 1/2) / 2^23, exact in fp32.</summary>
     /// <param name="word">A word of <see cref="Block"/>.</param>
     public static float ToUnit(uint word) => ((word >> 9) + 0.5f) * (1f / (1 << 23));
+
+    /// <summary>A random permutation of 0 .. n - 1 (Fisher and Yates), a pure function of its arguments.</summary>
+    /// <param name="order">[n], overwritten.</param>
+    /// <param name="round">Number of the permutation, such as the epoch.</param>
+    /// <param name="purpose">Keeps users of one key apart.</param>
+    /// <param name="key">The key.</param>
+    public static void Permute(Span<int> order, uint round, uint purpose, ulong key)
+    {
+        for (var i = 0; i < order.Length; i++)
+            order[i] = i;
+        for (var i = order.Length - 1; i > 0; i--)
+        {
+            var other = (int)((ulong)Block((uint)i, round, 0, purpose, key).X0 * (uint)(i + 1) >> 32);
+            (order[i], order[other]) = (order[other], order[i]);
+        }
+    }
 }

@@ -11,6 +11,7 @@ public sealed class QuickstartUpdate
 {
     private const int WarmUpSteps = 20;
     private const double FinalFraction = 0.1;
+    private const uint ShufflePurpose = 0x5550_4454;
 
     private readonly QuickstartPolicy _policy;
     private readonly QuickstartSettings _settings;
@@ -126,13 +127,6 @@ public sealed class QuickstartUpdate
     private void Shuffle()
     {
         _next = 0;
-        for (var i = 0; i < _order.Length; i++)
-            _order[i] = i;
-        for (var i = _order.Length - 1; i > 0; i--)
-        {
-            var word = Philox.Block((uint)i, (uint)_epoch, 0, 0x5550_4454, _settings.Seed).X0;
-            var other = (int)((ulong)word * (uint)(i + 1) >> 32);
-            (_order[i], _order[other]) = (_order[other], _order[i]);
-        }
+        Philox.Permute(_order, (uint)_epoch, ShufflePurpose, _settings.Seed);
     }
 }

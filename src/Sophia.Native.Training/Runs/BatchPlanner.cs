@@ -9,6 +9,8 @@ namespace Sophia.Native.Training.Runs;
 /// </summary>
 internal sealed class BatchPlanner
 {
+    private const uint ShufflePurpose = 0x5348_5546;
+
     private readonly IReadOnlyList<Sample> _samples;
     private readonly Recipe _recipe;
     private readonly ulong _seed;
@@ -57,19 +59,15 @@ internal sealed class BatchPlanner
         return (int)Math.Max(1, (total * recipe.Epochs + batch - 1) / batch);
     }
 
-    /// <summary>Fisher-Yates with Philox words of (position, epoch).</summary>
     private void Reorder()
     {
         _next = 0;
+        if (_recipe.Shuffle)
+        {
+            Philox.Permute(_order, (uint)_epoch, ShufflePurpose, _seed);
+            return;
+        }
         for (var i = 0; i < _order.Length; i++)
             _order[i] = i;
-        if (!_recipe.Shuffle)
-            return;
-        for (var i = _order.Length - 1; i > 0; i--)
-        {
-            var word = Philox.Block((uint)i, (uint)_epoch, 0, 0x5348_5546, _seed).X0;
-            var other = (int)((ulong)word * (uint)(i + 1) >> 32);
-            (_order[i], _order[other]) = (_order[other], _order[i]);
-        }
     }
 }
