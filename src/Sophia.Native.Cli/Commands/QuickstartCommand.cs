@@ -57,7 +57,7 @@ internal static class QuickstartCommand
 
     private static void Print(CommandOutput output, QuickstartOutcome outcome, ulong seed)
     {
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseed {seed}, {outcome.WarmUpSteps} warm-up steps, {outcome.Minutes:0.0} minutes"));
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseed {seed}, {outcome.Minutes:0.0} minutes"));
         output.Line("arm                 sampled          greedy           false statements  tokens        captions  pairs");
         foreach (var arm in outcome.Arms)
         {

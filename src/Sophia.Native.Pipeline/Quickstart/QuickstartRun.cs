@@ -60,7 +60,7 @@ public sealed class QuickstartRun : IDisposable
     public QuickstartOutcome Execute(IReadOnlyList<QuickstartArm> arms, CancellationToken cancellation)
     {
         var start = Stopwatch.GetTimestamp();
-        var warmUpSteps = WarmUp(cancellation);
+        WarmUp(cancellation);
         _results.Add(EvaluateBase(Stopwatch.GetElapsedTime(start).TotalMinutes));
         if (arms.Count > 0)
         {
@@ -70,8 +70,8 @@ public sealed class QuickstartRun : IDisposable
                 _results.Add(RunArm(arm, round, cancellation));
         }
         var minutes = Stopwatch.GetElapsedTime(start).TotalMinutes;
-        WriteReport(warmUpSteps, minutes);
-        return new(_results, warmUpSteps, minutes);
+        WriteReport(minutes);
+        return new(_results, minutes);
     }
 
     /// <summary>Frees the model.</summary>
@@ -82,14 +82,14 @@ public sealed class QuickstartRun : IDisposable
         _base.Dispose();
     }
 
-    private int WarmUp(CancellationToken cancellation)
+    private void WarmUp(CancellationToken cancellation)
     {
         _say($"warm-up: a model of {_base.Parameters.Layout.ParameterCount:N0} parameters, vocabulary {_tokenizer.VocabularySize}");
         var losses = new List<CurvePoint>();
         var captions = new List<CurvePoint>();
         var texts = new List<CurvePoint>();
         var start = Stopwatch.GetTimestamp();
-        var steps = new QuickstartWarmUp(_base, _settings).Train(point =>
+        new QuickstartWarmUp(_base, _settings).Train(point =>
         {
             losses.Add(new(point.Step, point.Loss));
             Record("warm-up", point.Step, point.Loss, point.Captions, point.TextAccuracy);
@@ -108,7 +108,6 @@ public sealed class QuickstartRun : IDisposable
         _skillCurves.Add(new("captions: objects right", captions));
         _skillCurves.Add(new("text-only questions right", texts));
         SaveCheckpoint(_base, "base");
-        return steps;
     }
 
     private ArmResult EvaluateBase(double minutes)
@@ -241,7 +240,7 @@ public sealed class QuickstartRun : IDisposable
         CheckpointWriter.Write(folder, policy.Model.Config, CheckpointLayout.HuggingFace, FileElementType.F32, policy.Parameters);
     }
 
-    private void WriteReport(int warmUpSteps, double minutes)
+    private void WriteReport(double minutes)
     {
         var text = _base.Model.Config.Text;
         QuickstartReport.Write(Path.Combine(_folder, "report.html"), new("SOPHIA in the small",
@@ -257,7 +256,7 @@ public sealed class QuickstartRun : IDisposable
             Configuration =
             [
                 new("model", $"{_base.Parameters.Layout.ParameterCount:N0} parameters; decoder of {text.LayerCount} layers x {text.HiddenSize}, vocabulary {text.VocabularySize}"),
-                new("warm-up", $"{warmUpSteps} steps of {_settings.WarmUpTasks.Image} + {_settings.WarmUpTasks.Direct} image and {_settings.WarmUpTasks.Text} text tasks, learning rate {_settings.WarmUpLearningRate}"),
+                new("warm-up", $"{_settings.WarmUpSteps} steps of {_settings.WarmUpTasks.Image} + {_settings.WarmUpTasks.Direct} image and {_settings.WarmUpTasks.Text} text tasks, learning rate {_settings.WarmUpLearningRate}"),
                 new("round", $"{_settings.Scenes} scenes, {_settings.QuestionsPerScene} questions each, K = {_settings.Captions}, N = {_settings.Answers}, alpha = {_settings.Alpha}"),
                 new("update", $"{_settings.UpdateSteps} steps of {_settings.UpdateTokens} trajectory tokens, learning rate {_settings.UpdateLearningRate}, {_settings.ReplayShare:P0} replay, vision encoder and projector frozen"),
                 new("evaluation", $"{_settings.EvaluationQuestions} held-out questions; sampled at temperature 1 and top-p {NucleusShare}"),

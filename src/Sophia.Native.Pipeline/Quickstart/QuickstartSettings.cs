@@ -14,23 +14,11 @@ public sealed record QuickstartSettings
     /// <summary>Peak learning rate of the warm-up.</summary>
     public double WarmUpLearningRate { get; init; } = 2e-3;
 
-    /// <summary>The warm-up is probed from this step on.</summary>
-    public int ProbeFrom { get; init; } = 200;
+    /// <summary>Steps of the warm-up, under a cosine.</summary>
+    public int WarmUpSteps { get; init; } = 700;
 
-    /// <summary>Steps between probes.</summary>
-    public int ProbeEvery { get; init; } = 50;
-
-    /// <summary>Share of objects that sampled captions must name right before the warm-up cools down.</summary>
-    public double CaptionTarget { get; init; } = 0.8;
-
-    /// <summary>Share of text-only questions that must be answered right before the warm-up cools down.</summary>
-    public double TextTarget { get; init; } = 0.9;
-
-    /// <summary>The warm-up cools down here at the latest.</summary>
-    public int MaximumWarmUpSteps { get; init; } = 1200;
-
-    /// <summary>Steps over which the learning rate falls to a tenth.</summary>
-    public int CoolDownSteps { get; init; } = 60;
+    /// <summary>Steps between probes of the warm-up.</summary>
+    public int ProbeEvery { get; init; } = 100;
 
     /// <summary>Scenes of the round.</summary>
     public int Scenes { get; init; } = 1000;

@@ -4,14 +4,16 @@ using Sophia.Native.Training;
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>
-/// Supervised warm-up on the world's truth: seeing, answering at once, and reasoning in text alone, in changing surroundings. It ends when both skills are there, never with the skill that
-/// the round is to teach: slow thinking about an image.
+/// Supervised warm-up on the world's truth: seeing, answering at once, and reasoning in text alone, in changing surroundings; never the skill that the round is to teach:
+/// slow thinking about an image.
 /// </summary>
 public sealed class QuickstartWarmUp
 {
     private const int ProbeScenes = 100;
     private const int ProbeTexts = 100;
     private const int TraceTokens = 120;
+    private const int RisingSteps = 50;
+    private const double FinalFraction = 0.02;
 
     private readonly QuickstartPolicy _policy;
     private readonly QuickstartSettings _settings;
@@ -31,37 +33,30 @@ public sealed class QuickstartWarmUp
         _probe = new(new World(settings.Seed + 500_000), ProbeScenes);
     }
 
-    /// <summary>Trains until both targets are met, then cools down.</summary>
+    /// <summary>Trains and probes.</summary>
     /// <param name="progress">Called after every step.</param>
     /// <param name="cancellation">Ends early.</param>
-    /// <returns>Number of steps.</returns>
-    public int Train(Action<WarmUpPoint> progress, CancellationToken cancellation)
+    public void Train(Action<WarmUpPoint> progress, CancellationToken cancellation)
     {
         var (images, direct, texts) = _settings.WarmUpTasks;
+        var schedule = new LearningRateSchedule(ScheduleShape.Cosine, RisingSteps, FinalFraction);
         using var trainer = new Trainer(_policy.Model, new()
         {
             MicroBatch = new() { MaximumTokens = 8192, MaximumSequences = images + direct + texts, MaximumTiles = images + direct },
         });
         var samples = new Sample[images + direct + texts];
-        var end = int.MaxValue;
-        for (var step = 1; step <= end; step++)
+        for (var step = 1; step <= _settings.WarmUpSteps; step++)
         {
             cancellation.ThrowIfCancellationRequested();
             FillBatch(samples, step);
-            var coolDown = end == int.MaxValue ? 1.0 : Math.Max(0.1, (end - step + 1.0) / _settings.CoolDownSteps);
-            var report = trainer.Step(samples, _settings.WarmUpLearningRate * Math.Min(1, step / 50.0) * coolDown);
+            var report = trainer.Step(samples, _settings.WarmUpLearningRate * schedule.Factor(step, _settings.WarmUpSteps));
             if (!report.IsFinite)
                 throw new InvalidOperationException($"The warm-up diverged at step {step}: loss {report.Loss}.");
             var point = new WarmUpPoint(step, report.Loss, null, null);
-            if (end == int.MaxValue && step >= _settings.ProbeFrom && step % _settings.ProbeEvery == 0)
-            {
+            if (step % _settings.ProbeEvery == 0)
                 point = point with { Captions = _probe.Caption(_policy, ProbeScenes, (ulong)step).Recall, TextAccuracy = TextAccuracy() };
-                if ((point.Captions >= _settings.CaptionTarget && point.TextAccuracy >= _settings.TextTarget) || step >= _settings.MaximumWarmUpSteps)
-                    end = step + _settings.CoolDownSteps;
-            }
             progress(point);
         }
-        return end;
     }
 
     /// <summary>Share of text-only tasks that greedy traces answer right.</summary>
