@@ -13,11 +13,14 @@ namespace Sophia.Native.Cpu;
 /// index is a compare-and-swap that decrements the count, so a thread that wakes late either takes an index of the run
 /// it read, whose fields cannot have changed while indices were left, or takes nothing. A run is over when every index
 /// is done; threads that never woke are not waited for, so that a short run costs no thread switch.
-/// Threads without work spin for some microseconds, then park until the next run.
+/// Threads without work spin for a while, then park until the next run.
 /// </remarks>
 internal sealed unsafe class WorkerPool : IDisposable
 {
-    private const int SpinIterations = 4000;
+    /// <summary>Rounds of about a third of a microsecond each before a thread without work parks: longer than the gap between two operations, shorter than a time slice.</summary>
+    private const int SpinIterations = 500;
+
+    private const int SpinsInRound = 8;
     private const int MaximumThreads = 1024;
 
     [ThreadStatic]
@@ -181,7 +184,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         for (int spins = 0; Volatile.Read(ref _shared.Completed) != count; spins++)
         {
             if (spins < SpinIterations)
-                Thread.SpinWait(8);
+                Thread.SpinWait(SpinsInRound);
             else
                 Thread.Yield();
         }
@@ -240,7 +243,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         {
             if (HasWork)
                 return true;
-            Thread.SpinWait(8);
+            Thread.SpinWait(SpinsInRound);
         }
         return false;
     }
