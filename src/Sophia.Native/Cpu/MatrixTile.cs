@@ -108,7 +108,7 @@ internal unsafe struct MatrixTile<TSimd, TVector>
         nint share = K * RowStrideB / ((Rows + GroupRows - 1) / GroupRows);
         for (int left = Rows; left > 0; left -= GroupRows)
         {
-            if (PrefetchB)
+            if (PrefetchB && Sse.IsSupported)
             {
                 for (nint i = 0; i < share; i += 16)
                     Sse.Prefetch1(next + i);

@@ -16,7 +16,6 @@ public sealed unsafe class MatrixMultiplyTests
         {
             data.Add(path.ToString(), 1);
             data.Add(path.ToString(), 2);
-            data.Add(path.ToString(), 3);
         }
         return data;
     }
@@ -91,13 +90,10 @@ public sealed unsafe class MatrixMultiplyTests
         {
             MatrixProduct product = MatrixProduct.NormalTransposed(memory, Size, memory + Size * Size, Size, memory + 2 * Size * Size, Size, Size, Size, Size);
             MatrixMultiply.Multiply(path, pool, product);
-            long before = GC.GetTotalAllocatedBytes(precise: true);
             long own = GC.GetAllocatedBytesForCurrentThread();
             for (int i = 0; i < 50; i++)
                 MatrixMultiply.Multiply(path, pool, product);
             Assert.Equal(own, GC.GetAllocatedBytesForCurrentThread());
-            // Other tests may run meanwhile: only an allocation for each of the products would reach this bound.
-            Assert.True(GC.GetTotalAllocatedBytes(precise: true) >= before);
         }
         NativeMemory.Free(memory);
     }

@@ -119,16 +119,6 @@ public sealed unsafe class VectorMathTests(ITestOutputHelper output)
             CheckPartial<Simd256, Vector256<float>>();
     }
 
-    [Fact]
-    public void An_unknown_path_name_is_an_error_that_lists_the_known_ones()
-    {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => InstructionSetPath.Parse("sse9"));
-        Assert.Contains("'avx512' or 'portable'", error.Message);
-        Assert.Contains("'sse9'", error.Message);
-        Assert.Equal(CpuPath.Portable, InstructionSetPath.Resolve(CpuPath.Portable));
-        Assert.Equal(CpuPath.Avx512, InstructionSetPath.Parse("AVX512"));
-    }
-
     private static Map Exp(string path) => path == nameof(CpuPath.Avx512) ? Run<Simd512, Vector512<float>, ExpOperator> : Run<Simd256, Vector256<float>, ExpOperator>;
 
     private static Map Log(string path) => path == nameof(CpuPath.Avx512) ? Run<Simd512, Vector512<float>, LogOperator> : Run<Simd256, Vector256<float>, LogOperator>;
