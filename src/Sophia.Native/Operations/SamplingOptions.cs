@@ -14,7 +14,7 @@ public readonly record struct SamplingOptions
     /// <summary>Only the k most probable tokens, ties to the lowest id; 0 for all.</summary>
     public int TopK { get; init; }
 
-    /// <summary>Only the most probable tokens until their sum reaches this share; 1 for all.</summary>
+    /// <summary>Only the most probable tokens until their sum reaches this share of what top-k left; 1 for all.</summary>
     public float TopP { get; init; } = 1f;
 
     /// <summary>Only tokens at least this share as probable as the most probable one; 0 for all.</summary>
