@@ -68,7 +68,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
         int groupSize = call.Layout.GroupSize;
         int headVectors = headSize / TSimd.Width;
         int rows = positions * groupSize;
-        Tile tile = new(scratch, rows, headSize);
+        AttentionTile tile = new(scratch, rows, headSize);
         nint queryRow = call.Layout.FirstQuery(sequence) + firstPosition;
         nint headColumn = (nint)keyValueHead * groupSize * headSize;
         BlockProduct<TSimd, TVector>.Copy(tile.Queries, (nint)groupSize * headSize, call.Query + queryRow * call.QueryStride + headColumn, call.QueryStride, positions, groupSize * headSize);
@@ -143,7 +143,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
     }
 
     /// <summary>scores = Q * K^T, as many vectors of keys for each row as it sees: rows that see the same number of vectors go together.</summary>
-    private static void ComputeScores(in Tile tile, int block, int firstRow, int rows, int headSize)
+    private static void ComputeScores(in AttentionTile tile, int block, int firstRow, int rows, int headSize)
     {
         for (int row = firstRow, end; row < rows; row = end)
         {
@@ -207,7 +207,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
     }
 
     /// <summary>partial = P * V, where every row's chain ends at its last visible key.</summary>
-    private static void MultiplyValues(in Tile tile, float* partial, int block, int firstRow, int rows, float* values, nint valueStride, int headSize)
+    private static void MultiplyValues(in AttentionTile tile, float* partial, int block, int firstRow, int rows, float* values, nint valueStride, int headSize)
     {
         int headVectors = headSize / TSimd.Width;
         int row = firstRow;
@@ -232,7 +232,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
 
     /// <summary>Merges a block into the rows: both sides are rescaled to the larger maximum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Merge(in Tile tile, int firstRow, int rows, int headVectors)
+    private static void Merge(in AttentionTile tile, int firstRow, int rows, int headVectors)
     {
         // The statistics have a vector of room behind the last row.
         for (int row = firstRow; row < rows; row += TSimd.Width)
@@ -281,69 +281,5 @@ internal static unsafe class AttentionForward<TSimd, TVector>
         public nint ValueStride;
         public int TilePositions;
         public int Tiles;
-    }
-
-    /// <summary>The memory of one tile, cut from the worker's scratch.</summary>
-    private readonly struct Tile
-    {
-        /// <summary>[rows, D].</summary>
-        public readonly float* Queries;
-
-        /// <summary>[D, 64].</summary>
-        public readonly float* KeysTransposed;
-
-        /// <summary>[64, D].</summary>
-        public readonly float* Values;
-
-        /// <summary>[rows, 64].</summary>
-        public readonly float* Scores;
-
-        /// <summary>[rows, D], of the present block.</summary>
-        public readonly float* Partial;
-
-        /// <summary>[rows, D], of the blocks so far.</summary>
-        public readonly float* Sums;
-
-        /// <summary>[Width, D].</summary>
-        public readonly float* Staging;
-
-        /// <summary>[rows] and a vector of room, like the five after it.</summary>
-        public readonly float* Maximum;
-        public readonly float* Sum;
-        public readonly float* BlockMaximum;
-        public readonly float* BlockSum;
-        public readonly float* OldFactor;
-        public readonly float* BlockFactor;
-
-        /// <summary>[Width]: 0, 1, 2, ...</summary>
-        public readonly float* Lanes;
-
-        /// <summary>[rows]: how many keys a row sees.</summary>
-        public readonly int* Visible;
-
-        public Tile(WorkerScratch scratch, int rows, int headSize)
-        {
-            // A whole number of cache lines, with a vector of room.
-            nint statistics = (rows + 2 * 16 - 1) / 16 * 16;
-            nint total = (nint)rows * headSize * 3 + (nint)KeyBlock * headSize * 2 + (nint)rows * KeyBlock + (nint)16 * headSize + 7 * statistics + 16;
-            float* memory = scratch.GetFloats(ScratchSlot.Operation, total);
-            Queries = memory;
-            KeysTransposed = Queries + (nint)rows * headSize;
-            Values = KeysTransposed + (nint)KeyBlock * headSize;
-            Scores = Values + (nint)KeyBlock * headSize;
-            Partial = Scores + (nint)rows * KeyBlock;
-            Sums = Partial + (nint)rows * headSize;
-            Staging = Sums + (nint)rows * headSize;
-            Maximum = Staging + (nint)16 * headSize;
-            Sum = Maximum + statistics;
-            BlockMaximum = Sum + statistics;
-            BlockSum = BlockMaximum + statistics;
-            OldFactor = BlockSum + statistics;
-            BlockFactor = OldFactor + statistics;
-            Lanes = BlockFactor + statistics;
-            Visible = (int*)(Lanes + 16);
-            for (int lane = 0; lane < TSimd.Width; lane++)
-                Lanes[lane] = lane;
-        }
     }
 }

@@ -60,7 +60,7 @@ public sealed class AttentionTests
     {
         using var backend = CpuFixture.Open(path, threads);
         var random = new Random(5);
-        for (var trial = 0; trial < 12; trial++)
+        for (var trial = 0; trial < 6; trial++)
         {
             var (keyHeads, group) = (random.Next(1, 3), random.Next(1, 8));
             var whole = Problem.Random(random, 4, 200, keyHeads, group, 16 * random.Next(1, 9), true);
