@@ -52,12 +52,12 @@ public sealed class CpuBackendTests
         using var calls = new OperationCalls(backend, seed: 1);
         foreach (var (name, call) in calls.Calls)
         {
-            call();
-            call();
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            for (var i = 0; i < 100; i++)
-                call();
-            Assert.True(GC.GetAllocatedBytesForCurrentThread() == before, $"{name} allocated {GC.GetAllocatedBytesForCurrentThread() - before} bytes in 100 calls.");
+            var bytes = CpuFixture.AllocatedBytes(() =>
+            {
+                for (var i = 0; i < 100; i++)
+                    call();
+            });
+            Assert.True(bytes == 0, $"{name} allocated {bytes} bytes in 100 calls.");
         }
     }
 

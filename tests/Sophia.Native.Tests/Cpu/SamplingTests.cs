@@ -124,12 +124,7 @@ public sealed class SamplingTests
         var tokens = CpuFixture.Integers(backend, new int[4]);
         var logProbabilities = CpuFixture.Floats(backend, 1, 4);
         foreach (var options in (SamplingOptions[])[new(), new() { Temperature = 0 }, new() { TopK = 20 }, new() { TopP = 0.9f }, new() { TopK = 50, TopP = 0.9f, MinP = 0.1f }])
-        {
-            backend.SampleTokens(tokens, logProbabilities, logits, tokens, tokens, options);
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            backend.SampleTokens(tokens, logProbabilities, logits, tokens, tokens, options);
-            Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-        }
+            Assert.Equal(0, CpuFixture.AllocatedBytes(() => backend.SampleTokens(tokens, logProbabilities, logits, tokens, tokens, options)));
     }
 
     [Fact]
