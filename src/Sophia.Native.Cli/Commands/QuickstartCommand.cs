@@ -58,12 +58,12 @@ internal static class QuickstartCommand
     private static void Print(CommandOutput output, QuickstartOutcome outcome, ulong seed)
     {
         output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseed {seed}, {outcome.Minutes:0.0} minutes"));
-        output.Line("arm                 sampled          greedy           false statements  tokens        captions  pairs");
+        output.Line("arm                 sampled            greedy             false statements  tokens         captions  pairs");
         foreach (var arm in outcome.Arms)
         {
             var claims = arm.SampledClaims.Total == 0 ? "-" : Percent(arm.SampledClaims.WrongShare) + " / " + Percent(arm.GreedyClaims.WrongShare);
             output.Line(string.Create(CultureInfo.InvariantCulture,
-                $"{arm.Name,-18}  {arm.Sampled.Value:0.000} +- {arm.Sampled.StandardError:0.000}  {arm.Greedy.Value:0.000} +- {arm.Greedy.StandardError:0.000}  {claims,-16}  {arm.SampledLength,5:0.0} / {arm.GreedyLength,-4:0.0}  {arm.Captions.Recall,-8:0.000}  {arm.Data?.Pairs}"));
+                $"{arm.Name,-18}  {arm.Sampled.Value:0.000} +- {arm.Sampled.StandardError:0.000}  {arm.Greedy.Value:0.000} +- {arm.Greedy.StandardError:0.000}  {claims,-16}  {arm.SampledLength,5:0.0} / {arm.GreedyLength,-5:0.0}  {arm.Captions.Recall,-8:0.000}  {arm.Data?.Pairs}"));
         }
         output.Json(json =>
         {

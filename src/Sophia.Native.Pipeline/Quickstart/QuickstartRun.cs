@@ -34,6 +34,7 @@ public sealed class QuickstartRun : IDisposable
     private readonly List<ArmResult> _results = [];
     private readonly FileStream _metricsFile;
     private readonly JsonLinesWriter _metrics;
+    private bool _showsRound;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="backend">Where it runs.</param>
@@ -135,7 +136,7 @@ public sealed class QuickstartRun : IDisposable
         _lossCurves.Add(new(arm.Name, losses));
         WriteTrajectories(arm, round, selected);
         SaveCheckpoint(policy, arm.Name);
-        if (_gallery.Count == 0)
+        if (!_showsRound)
             AddRoundGallery(round, selected);
         return Evaluate(arm.Name, arm.Description, policy, slow: true, data, Stopwatch.GetElapsedTime(start).TotalMinutes);
     }
@@ -180,6 +181,7 @@ public sealed class QuickstartRun : IDisposable
             var right = round.OutcomeReward(trajectory.Pair, trajectory.CaptionIndex, trajectory.AnswerIndex) == 1f;
             items.Add(new(scene, round.Questions[trajectory.Pair].Text, round.Questions[trajectory.Pair].AnswerText(scene), captions, [new("selected trajectory", trajectory.Response, right)]));
         }
+        _showsRound = true;
         _gallery.Insert(0, new("The round", "Captions of the policy with the share of right answers that the reasoner gave from each, and the trajectory that was selected. Statements that the image does not bear out are marked.", items));
     }
 

@@ -15,7 +15,7 @@ public sealed record QuickstartSettings
     public double WarmUpLearningRate { get; init; } = 2e-3;
 
     /// <summary>Steps of the warm-up, under a cosine.</summary>
-    public int WarmUpSteps { get; init; } = 700;
+    public int WarmUpSteps { get; init; } = 550;
 
     /// <summary>Steps between probes of the warm-up.</summary>
     public int ProbeEvery { get; init; } = 100;
