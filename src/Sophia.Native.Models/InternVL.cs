@@ -60,9 +60,12 @@ public sealed class InternVL : IDisposable
 
     /// <summary>Runs the model over the packed batch up to the hidden states that enter the head.</summary>
     /// <param name="workspace">Its batch is packed.</param>
+    /// <exception cref="InvalidDataException">A sequence is longer than <see cref="MaximumPositions"/>.</exception>
     public void Forward(ModelWorkspace workspace)
     {
         var batch = workspace.Batch;
+        if (batch.LongestSequence > MaximumPositions)
+            throw new InvalidDataException($"Expected sequences of at most {MaximumPositions} tokens, for which the model was prepared, found one of {batch.LongestSequence}: shorten it.");
         if (batch.TileCount > 0)
             EncodeImages(workspace, batch.Pixels);
         var visual = batch.TileCount > 0 ? workspace.Projector.Output.RowRange(0, batch.VisualTokenCount) : default;

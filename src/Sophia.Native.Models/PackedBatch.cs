@@ -58,6 +58,9 @@ public sealed class PackedBatch
     /// <summary>I, number of image tiles.</summary>
     public int TileCount { get; private set; }
 
+    /// <summary>T of the longest sequence.</summary>
+    public int LongestSequence => _longest;
+
     /// <summary>Number of visual tokens.</summary>
     public int VisualTokenCount => TileCount * _visualTokensPerTile;
 

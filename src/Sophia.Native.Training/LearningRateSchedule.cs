@@ -1,24 +1,18 @@
 namespace Sophia.Native.Training;
 
-/// <summary>The shape of a learning rate after its warm-up.</summary>
-public enum ScheduleShape
-{
-    /// <summary>Stays at the peak.</summary>
-    Constant,
-
-    /// <summary>Falls along half a cosine to the final fraction.</summary>
-    Cosine,
-}
-
-/// <summary>Learning rate over steps: a linear warm-up, then a constant or a cosine.</summary>
+/// <summary>
+/// Learning rate over steps: a linear warm-up, then a constant or a cosine. With W warm-up steps of T, step s (from 1) trains at s / W of the peak up to step W, afterwards at
+/// f + (1 - f) * (1 + cos(pi * (s - 1 - W) / (T - W))) / 2: the first step after the warm-up at the peak, the last one a step short of the final fraction f,
+/// as the schedules of PyTorch and transformers do.
+/// </summary>
 /// <param name="Shape">What follows the warm-up.</param>
-/// <param name="WarmupSteps">Steps of the linear warm-up; the first step trains at 1 / WarmupSteps of the peak.</param>
-/// <param name="FinalFraction">Share of the peak at which a cosine ends.</param>
+/// <param name="WarmupSteps">W; the first step trains at 1 / W of the peak.</param>
+/// <param name="FinalFraction">f, the share of the peak that a cosine falls to.</param>
 public sealed record LearningRateSchedule(ScheduleShape Shape, int WarmupSteps, double FinalFraction)
 {
     /// <summary>The factor of the peak learning rate.</summary>
-    /// <param name="step">The step, from 1.</param>
-    /// <param name="totalSteps">Steps of the whole run.</param>
+    /// <param name="step">s, from 1.</param>
+    /// <param name="totalSteps">T, the steps of the whole run.</param>
     public double Factor(int step, int totalSteps)
     {
         if (step <= WarmupSteps)

@@ -3,40 +3,9 @@ using Sophia.Native.Objectives;
 
 namespace Sophia.Native.Training;
 
-/// <summary>Where the importance ratio finds log mu.</summary>
-public enum BehaviorSource
-{
-    /// <summary>In the record (behavior_logprobs).</summary>
-    Record,
-
-    /// <summary>The policy's own log-probabilities at the start of the round.</summary>
-    Snapshot,
-}
-
-/// <summary>What a step optimizes and the memory it may use.</summary>
-public sealed record TrainerOptions
-{
-    /// <summary>The objective.</summary>
-    public ObjectiveOptions Objective { get; init; } = new();
-
-    /// <summary>The average over tokens.</summary>
-    public NormalizationMode Normalization { get; init; } = NormalizationMode.TokenMean;
-
-    /// <summary>The optimizer.</summary>
-    public AdamWOptions Optimizer { get; init; } = new();
-
-    /// <summary>The sizes of a micro-batch.</summary>
-    public required ModelPlan MicroBatch { get; init; }
-}
-
-/// <summary>What a step reports.</summary>
-/// <param name="Loss">The optimized value before the step.</param>
-/// <param name="GradientNorm">The norm before clipping.</param>
-/// <param name="IsFinite">Whether loss and gradients are finite; if not, no parameter was changed.</param>
-public readonly record struct StepReport(double Loss, double GradientNorm, bool IsFinite);
-
 /// <summary>
-/// Optimizes a model step by step: micro-batches under the token budget, their gradients added up, the norm, AdamW. Two runs over the same samples are bitwise equal.
+/// Optimizes a model step by step: micro-batches under the token budget, their gradients added up, the norm, AdamW. Two runs over the same samples are bitwise equal,
+/// whatever the number of threads. The loss and every token's log-probability do not depend on how the batch falls into micro-batches either; the gradients of weights agree to rounding.
 /// After the first step nothing is allocated.
 /// </summary>
 public sealed class Trainer : IDisposable
@@ -80,18 +49,20 @@ public sealed class Trainer : IDisposable
     /// <summary>Bytes of the workspace.</summary>
     public long WorkspaceBytes => _workspace.Bytes;
 
-    /// <summary>One step over a batch: forward and backward of every micro-batch, then the update.</summary>
+    /// <summary>One step over a batch: forward and backward of every micro-batch, then the update, unless loss or gradients are not finite: then no parameter and no moment changes.</summary>
     /// <param name="samples">The batch, at least one sample with a trained token.</param>
     /// <param name="learningRate">Of this step.</param>
     /// <param name="snapshots">[samples] the policy's log-probabilities at the start of the round, an entry per token; empty where the ratio does not need them.</param>
     /// <param name="behavior">Where log mu comes from.</param>
-    /// <exception cref="InvalidDataException">No sample has a trained token, or a sample does not fit.</exception>
+    /// <exception cref="InvalidDataException">No sample has a trained token, a sample does not fit, or it lacks the log-probabilities that ratio or divergence need.</exception>
+    /// <exception cref="ArgumentException">The ratio needs snapshots and there is not one for each sample, of its length.</exception>
     public StepReport Step(ReadOnlySpan<Sample> samples, double learningRate, ReadOnlySpan<float[]> snapshots = default, BehaviorSource behavior = BehaviorSource.Record)
     {
         var backend = Model.Backend;
         var totals = Totals(samples);
         if (totals.Tokens == 0)
             throw new InvalidDataException($"Expected a batch with at least one trained token, found none in {samples.Length} samples (first: '{(samples.IsEmpty ? "" : samples[0].Id)}').");
+        CheckNeeds(samples, snapshots, behavior);
         Model.Parameters.ClearGradients();
         backend.Fill(_metricsBuffer.AsView(ElementType.Float64), 0f);
         for (var first = 0; first < samples.Length;)
@@ -100,11 +71,14 @@ public sealed class Trainer : IDisposable
             Accumulate(samples.Slice(first, count), snapshots.IsEmpty ? default : snapshots.Slice(first, count), behavior, totals);
             first += count;
         }
-        Optimizer.Step(learningRate);
+        Optimizer.MeasureGradients();
         backend.Download<double>(_metrics, _metricsBuffer.AsView(ElementType.Float64));
         backend.Download<float>(_state, Optimizer.State);
-        var loss = _metrics[ObjectiveMetrics.LossIndex];
-        return new(loss, _state[0], _state[2] == 1f && double.IsFinite(loss));
+        // A loss may overflow where its gradient does not, so that the device's flag alone would let the update through.
+        var report = new StepReport(_metrics[ObjectiveMetrics.LossIndex], _state[0], _state[2] == 1f && double.IsFinite(_metrics[ObjectiveMetrics.LossIndex]));
+        if (report.IsFinite)
+            Optimizer.Update(learningRate);
+        return report;
     }
 
     /// <summary>Adds the gradients of a batch without an update; for checks and for other optimizers.</summary>
@@ -112,6 +86,7 @@ public sealed class Trainer : IDisposable
     /// <returns>The loss.</returns>
     public double AccumulateGradients(ReadOnlySpan<Sample> samples)
     {
+        CheckNeeds(samples, default, BehaviorSource.Record);
         Model.Backend.Fill(_metricsBuffer.AsView(ElementType.Float64), 0f);
         Accumulate(samples, default, BehaviorSource.Record, Totals(samples));
         Model.Backend.Download<double>(_metrics, _metricsBuffer.AsView(ElementType.Float64));
@@ -148,6 +123,35 @@ public sealed class Trainer : IDisposable
         Optimizer.Dispose();
         _workspace.Dispose();
         _metricsBuffer.Dispose();
+    }
+
+    /// <summary>Missing log-probabilities would be read as zeros, which is a ratio of some kind, but not the one that was asked for.</summary>
+    private void CheckNeeds(ReadOnlySpan<Sample> samples, ReadOnlySpan<float[]> snapshots, BehaviorSource behavior)
+    {
+        var ratio = _options.Objective.Ratio;
+        var needsSnapshots = ratio == ImportanceRatio.Multiple || (ratio != ImportanceRatio.One && behavior == BehaviorSource.Snapshot);
+        if (!snapshots.IsEmpty || needsSnapshots)
+            CheckSnapshots(samples, snapshots);
+        var needsBehavior = ratio != ImportanceRatio.One && behavior == BehaviorSource.Record;
+        var needsReference = _options.Objective.Divergence != DivergenceEstimator.None;
+        foreach (var sample in samples)
+        {
+            if (needsBehavior && sample.BehaviorLogProbabilities is null)
+                throw new InvalidDataException($"Sample '{sample.Id}': the ratio needs log-probabilities of the behavior policy, found none: add them, train with a snapshot, or with the ratio one.");
+            if (needsReference && sample.ReferenceLogProbabilities is null)
+                throw new InvalidDataException($"Sample '{sample.Id}': the divergence term needs log-probabilities of the reference, found none.");
+        }
+    }
+
+    private static void CheckSnapshots(ReadOnlySpan<Sample> samples, ReadOnlySpan<float[]> snapshots)
+    {
+        if (snapshots.Length != samples.Length)
+            throw new ArgumentException($"Expected a snapshot for each of {samples.Length} samples, found {snapshots.Length}: take them with Snapshot at the start of the round.", nameof(snapshots));
+        for (var i = 0; i < samples.Length; i++)
+        {
+            if (snapshots[i].Length != samples[i].Length)
+                throw new ArgumentException($"Expected a snapshot of {samples[i].Length} entries for sample '{samples[i].Id}', found {snapshots[i].Length}.", nameof(snapshots));
+        }
     }
 
     private static LossTotals Totals(ReadOnlySpan<Sample> samples)

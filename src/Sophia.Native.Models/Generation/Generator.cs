@@ -25,8 +25,13 @@ public sealed class Generator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(plan);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(plan.Slots);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(plan.Capacity);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(plan.PrefillTokens);
+        ArgumentOutOfRangeException.ThrowIfNegative(plan.PrefillTiles);
         _model = model;
-        _plan = plan;
+        // No sequence is longer than the model's positions, so a larger slot would be memory that nothing reaches.
+        _plan = plan = plan with { Capacity = Math.Min(plan.Capacity, model.MaximumPositions) };
         var tokens = Math.Max(plan.PrefillTokens, plan.Slots);
         _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, new() { MaximumTokens = tokens, MaximumSequences = plan.Slots, MaximumTiles = plan.PrefillTiles, HeadChunk = 1 });
         (_arena, _slices) = Arena.Build(model.Backend, "generation", arena => new Slices(arena, model, plan, tokens));
@@ -47,16 +52,15 @@ public sealed class Generator : IDisposable
     /// <param name="cancellation">Ends early with <see cref="OperationCanceledException"/>.</param>
     /// <returns>A result per request, in their order.</returns>
     /// <exception cref="InvalidDataException">A prompt does not fit the model: ids out of range, image tokens that do not match the tiles, or too long.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, such as a stop id outside the vocabulary.</exception>
     public GenerationResult[] Generate(IReadOnlyList<GenerationRequest> requests, GenerationOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(requests);
         ArgumentNullException.ThrowIfNull(options);
+        var stops = Stops(options);
         foreach (var request in requests)
-            Check(request, options);
+            Check(request);
         var results = new GenerationResult[requests.Count];
-        var stops = new bool[_model.Config.Text.VocabularySize];
-        foreach (var stop in options.StopIds)
-            stops[stop] = true;
         _freeSlots.Clear();
         for (var slot = _plan.Slots - 1; slot >= 0; slot--)
             _freeSlots.Push(slot);
@@ -80,17 +84,36 @@ public sealed class Generator : IDisposable
         _workspace.Dispose();
     }
 
-    private void Check(GenerationRequest request, GenerationOptions options)
+    /// <summary>Checks the options and marks the tokens that end a continuation.</summary>
+    private bool[] Stops(GenerationOptions options)
+    {
+        var sampling = options.Sampling;
+        if (options.MaximumNewTokens < 1)
+            throw new ArgumentException($"Expected at least one new token, found {options.MaximumNewTokens}.", nameof(options));
+        if (!float.IsFinite(sampling.Temperature) || sampling.Temperature < 0 || sampling.TopK < 0 || sampling.TopP is not (> 0 and <= 1) || sampling.MinP is not (>= 0 and < 1))
+            throw new ArgumentException($"Expected temperature >= 0, top-k >= 0, top-p in (0, 1] and min-p in [0, 1), found {sampling.Temperature}, {sampling.TopK}, {sampling.TopP}, {sampling.MinP}.", nameof(options));
+        var stops = new bool[_model.Config.Text.VocabularySize];
+        foreach (var stop in options.StopIds)
+        {
+            if ((uint)stop >= (uint)stops.Length)
+                throw new ArgumentException($"Expected stop ids in [0, {stops.Length}), the vocabulary, found {stop}.", nameof(options));
+            stops[stop] = true;
+        }
+        return stops;
+    }
+
+    private void Check(GenerationRequest request)
     {
         var config = _model.Config;
         var prompt = request.PromptIds;
-        var limit = Math.Min(_plan.PrefillTokens, _model.MaximumPositions);
-        if (prompt.Length == 0 || prompt.Length > limit)
-            throw new InvalidDataException($"Prompt '{request.Id}': expected 1 to {limit} tokens, found {prompt.Length}.");
+        if (prompt.Length == 0)
+            throw new InvalidDataException($"Prompt '{request.Id}': expected at least one token, found none.");
+        if (prompt.Length + 1 > _model.MaximumPositions)
+            throw new InvalidDataException($"Prompt '{request.Id}' has {prompt.Length} tokens, the model was trained for {_model.MaximumPositions} with the continuation (max_position_embeddings): shorten it.");
+        if (prompt.Length > _plan.PrefillTokens)
+            throw new InvalidDataException($"Prompt '{request.Id}' has {prompt.Length} tokens, the generator was planned for {_plan.PrefillTokens}: raise GeneratorPlan.PrefillTokens.");
         if (prompt.Length + 1 > _plan.Capacity)
-            throw new InvalidDataException($"Prompt '{request.Id}' has {prompt.Length} tokens, a slot holds {_plan.Capacity}: plan a larger capacity.");
-        if (options.MaximumNewTokens < 1)
-            throw new ArgumentException($"Expected at least one new token, found {options.MaximumNewTokens}.");
+            throw new InvalidDataException($"Prompt '{request.Id}' has {prompt.Length} tokens, a slot holds {_plan.Capacity} with the continuation: raise GeneratorPlan.Capacity.");
         var visual = 0;
         foreach (var id in prompt)
         {
@@ -160,8 +183,7 @@ public sealed class Generator : IDisposable
             batch.AddToken(prompt[position], position, isVisual ? visualRow++ : -1, firstRow + position);
         }
         batch.EndSequence(firstRow, prompt.Length, request.SampleNumber);
-        var room = Math.Min(_plan.Capacity, _model.MaximumPositions) - prompt.Length;
-        var limit = Math.Min(options.MaximumNewTokens, room);
+        var limit = Math.Min(options.MaximumNewTokens, _plan.Capacity - prompt.Length);
         _running[_runningCount++] = new()
         {
             Request = index,

@@ -3,16 +3,6 @@ using Sophia.Native.Objectives;
 
 namespace Sophia.Native.Training.Recipes;
 
-/// <summary>What the divergence term and the snapshot ratio compare with.</summary>
-public enum ReferenceSource
-{
-    /// <summary>reference_logprobs of the record.</summary>
-    Record,
-
-    /// <summary>The model at the start of the run.</summary>
-    Initial,
-}
-
 /// <summary>A training configuration. Every value has a default; the JSON form is described in the README and an unknown key is an error.</summary>
 public sealed record Recipe
 {

@@ -14,7 +14,7 @@ internal static class RecipeReader
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(File.ReadAllBytes(path), new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            document = JsonDocument.Parse(File.ReadAllBytes(path), new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false });
         }
         catch (JsonException fault)
         {
@@ -59,6 +59,8 @@ internal static class RecipeReader
         section.Allow("name", "ratio", "behavior", "clip", "normalization", "kl");
         section.Choice("name", "sophia", ("sophia", 0));
         var (low, high) = section.Bounds("clip", recipe.ClipLow, recipe.ClipHigh);
+        if (low is not (null or (>= 0 and <= double.MaxValue)) || high is not (null or (>= 0 and <= double.MaxValue)) || low > high)
+            throw section.Fault("clip", "two numbers of at least 0 (null for no bound), the lower one first");
         recipe = recipe with
         {
             Ratio = section.Choice("ratio", "token", ("one", ImportanceRatio.One), ("token", ImportanceRatio.Token), ("sequence", ImportanceRatio.Sequence), ("multiple", ImportanceRatio.Multiple)),

@@ -5,7 +5,7 @@ namespace Sophia.Native.Training.Runs;
 
 /// <summary>
 /// Which samples each step takes: a pure function of the samples, the recipe and the seed, so that a resumed run sees what the unbroken one would have seen.
-/// Epochs follow each other without a gap; a batch may span two.
+/// Epochs follow each other without a gap and a batch may span two; where epochs count, the last batch ends with the last of them, and may be smaller.
 /// </summary>
 internal sealed class BatchPlanner
 {
@@ -18,6 +18,7 @@ internal sealed class BatchPlanner
     private readonly List<int> _batch = [];
     private int _epoch;
     private int _next;
+    private long _remaining;
 
     public BatchPlanner(IReadOnlyList<Sample> samples, Recipe recipe, ulong seed)
     {
@@ -25,8 +26,8 @@ internal sealed class BatchPlanner
         _recipe = recipe;
         _seed = seed;
         _order = new int[samples.Count];
-        Reorder();
-        TotalSteps = recipe.Steps > 0 ? recipe.Steps : CountSteps(samples, recipe);
+        TotalSteps = recipe.Steps > 0 ? recipe.Steps : CountSteps();
+        Restart();
     }
 
     public int TotalSteps { get; }
@@ -36,7 +37,7 @@ internal sealed class BatchPlanner
     {
         _batch.Clear();
         var tokens = 0;
-        while (_recipe.BatchSequences > 0 ? _batch.Count < _recipe.BatchSequences : tokens < _recipe.BatchTokens)
+        while (_remaining > 0 && (_recipe.BatchSequences > 0 ? _batch.Count < _recipe.BatchSequences : tokens < _recipe.BatchTokens))
         {
             if (_next == _order.Length)
             {
@@ -46,17 +47,29 @@ internal sealed class BatchPlanner
             var index = _order[_next++];
             _batch.Add(index);
             tokens += _samples[index].Length;
+            _remaining--;
         }
         return _batch;
     }
 
-    private static int CountSteps(IReadOnlyList<Sample> samples, Recipe recipe)
+    /// <summary>How many batches the epochs make, found by making them: a batch of tokens ends where its samples happen to reach the number.</summary>
+    private int CountSteps()
     {
-        long total = 0;
-        foreach (var sample in samples)
-            total += recipe.BatchSequences > 0 ? 1 : sample.Length;
-        long batch = recipe.BatchSequences > 0 ? recipe.BatchSequences : recipe.BatchTokens;
-        return (int)Math.Max(1, (total * recipe.Epochs + batch - 1) / batch);
+        Restart();
+        var steps = 0;
+        while (_remaining > 0)
+        {
+            Next();
+            steps++;
+        }
+        return steps;
+    }
+
+    private void Restart()
+    {
+        _epoch = 0;
+        _remaining = _recipe.Steps > 0 ? long.MaxValue : (long)_order.Length * _recipe.Epochs;
+        Reorder();
     }
 
     private void Reorder()

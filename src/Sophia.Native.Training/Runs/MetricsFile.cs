@@ -9,13 +9,18 @@ internal sealed class MetricsFile : IDisposable
     private readonly FileStream _stream;
     private readonly JsonLinesWriter _lines;
 
-    /// <summary>Opens the file and cuts every line after the given step, and a torn last line.</summary>
-    public MetricsFile(string path, int lastStep)
+    public MetricsFile(string path)
     {
         _stream = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 1 << 16);
+        _lines = new(_stream);
+    }
+
+    /// <summary>Cuts every line after the given step, and a torn last line.</summary>
+    public void CutAfter(int lastStep)
+    {
+        _stream.Position = 0;
         _stream.SetLength(EndOfStep(lastStep));
         _stream.Position = _stream.Length;
-        _lines = new(_stream);
     }
 
     public void Write(Action<Utf8JsonWriter> fields)
@@ -53,7 +58,7 @@ internal sealed class MetricsFile : IDisposable
         {
             var reader = new Utf8JsonReader(line);
             using var document = JsonDocument.ParseValue(ref reader);
-            return document.RootElement.TryGetProperty("step", out var step) && step.TryGetInt32(out var number) ? number : null;
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("step", out var step) && step.ValueKind == JsonValueKind.Number && step.TryGetInt32(out var number) ? number : null;
         }
         catch (JsonException)
         {

@@ -48,7 +48,7 @@ internal static class TrainingCheckpoint
             var name = Path.GetFileName(folder);
             if (name.StartsWith(WritingPrefix, StringComparison.Ordinal))
                 Directory.Delete(folder, recursive: true);
-            else if (name.StartsWith("step-", StringComparison.Ordinal) && string.CompareOrdinal(folder, newest) > 0)
+            else if (name.StartsWith("step-", StringComparison.Ordinal) && File.Exists(Path.Combine(folder, StateFile)) && string.CompareOrdinal(folder, newest) > 0)
                 newest = folder;
         }
         return newest;
@@ -58,13 +58,10 @@ internal static class TrainingCheckpoint
     public static void Read(string folder, Trainer trainer, string fingerprint)
     {
         var statePath = Path.Combine(folder, StateFile);
-        using (var state = JsonDocument.Parse(File.ReadAllBytes(statePath)))
-        {
-            var found = state.RootElement.GetProperty("fingerprint").GetString();
-            if (found != fingerprint)
-                throw new InvalidDataException($"{statePath}: the checkpoint was made with another recipe, seed or data (fingerprint {found}, this run has {fingerprint}): resume with the same ones, or train into a new folder.");
-            trainer.Optimizer.StepCount = state.RootElement.GetProperty("step").GetInt32();
-        }
+        var (step, found) = ReadState(statePath);
+        if (found != fingerprint)
+            throw new InvalidDataException($"{statePath}: the checkpoint was made with another recipe, seed or data (fingerprint {found}, this run has {fingerprint}): resume with the same ones, or train into a new folder.");
+        trainer.Optimizer.StepCount = step;
         var parameters = trainer.Model.Parameters;
         CheckpointReader.Read(folder, trainer.Model.Config, parameters);
         using var file = SafetensorsFile.Open(Path.Combine(folder, OptimizerFile));
@@ -116,6 +113,23 @@ internal static class TrainingCheckpoint
             tensor.ReadFloats(first, chunk.AsSpan(0, count));
             backend.Upload<float>(vector.ColumnRange(first, count), chunk.AsSpan(0, count));
         }
+    }
+
+    private static (int Step, string Fingerprint) ReadState(string path)
+    {
+        try
+        {
+            using var state = JsonDocument.Parse(File.ReadAllBytes(path));
+            if (state.RootElement.ValueKind == JsonValueKind.Object
+                && state.RootElement.TryGetProperty("step", out var step) && step.ValueKind == JsonValueKind.Number && step.TryGetInt32(out var number) && number >= 0
+                && state.RootElement.TryGetProperty("fingerprint", out var fingerprint) && fingerprint.ValueKind == JsonValueKind.String)
+                return (number, fingerprint.GetString()!);
+        }
+        catch (JsonException)
+        {
+            // Told below like every other state that is none.
+        }
+        throw new InvalidDataException($"{path}: expected an object with step and fingerprint, found something else: remove this checkpoint's folder to resume from the one before.");
     }
 
     private static void WriteState(Stream stream, int step, string fingerprint)

@@ -1,50 +1,11 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
-using System.Runtime.InteropServices;
-using System.Text;
+using System.Text.Json;
+using Sophia.Native.Data.Records;
 using Sophia.Native.Models;
-using Sophia.Native.Models.Files;
 using Sophia.Native.Objectives;
 using Sophia.Native.Training.Recipes;
 
 namespace Sophia.Native.Training.Runs;
-
-/// <summary>A loss or a gradient was not finite; the parameters are those before the step, and are saved.</summary>
-/// <param name="message">Where it happened and where the last good state is.</param>
-public sealed class TrainingDivergedException(string message) : Exception(message);
-
-/// <summary>Where a run is.</summary>
-/// <param name="Step">The step that is done, from 1.</param>
-/// <param name="TotalSteps">Steps of the run.</param>
-/// <param name="Report">What the step reported.</param>
-/// <param name="LearningRate">Of the step.</param>
-/// <param name="TokensPerSecond">Tokens of the step over its seconds.</param>
-public readonly record struct TrainingProgress(int Step, int TotalSteps, StepReport Report, double LearningRate, double TokensPerSecond);
-
-/// <summary>What a run needs besides model, recipe and samples.</summary>
-public sealed record TrainingRunOptions
-{
-    /// <summary>OUT: metrics.jsonl and checkpoints/.</summary>
-    public required string OutputFolder { get; init; }
-
-    /// <summary>Go on from the newest complete checkpoint, or from the beginning where there is none.</summary>
-    public bool Resume { get; init; }
-
-    /// <summary>Seed of the order of samples.</summary>
-    public ulong Seed { get; init; }
-
-    /// <summary>Layout of the saved model.</summary>
-    public CheckpointLayout Layout { get; init; } = CheckpointLayout.HuggingFace;
-
-    /// <summary>Adds files to a checkpoint's folder, such as those of the tokenizer.</summary>
-    public Action<string>? AddFiles { get; init; }
-
-    /// <summary>Called after every step.</summary>
-    public Action<TrainingProgress>? Progress { get; init; }
-
-    /// <summary>Called with what a user should know once.</summary>
-    public Action<string>? Notice { get; init; }
-}
 
 /// <summary>
 /// Trains by a recipe into a folder. Every step is a pure function of the step before, and checkpoints hold all of it: a run that is killed at any moment and resumed ends bitwise where
@@ -52,8 +13,6 @@ public sealed record TrainingRunOptions
 /// </summary>
 public sealed class TrainingRun
 {
-    private const string SnapshotFile = "snapshot.safetensors";
-
     private readonly InternVL _model;
     private readonly Recipe _recipe;
     private readonly IReadOnlyList<Sample> _samples;
@@ -66,6 +25,8 @@ public sealed class TrainingRun
     /// <param name="recipe">The recipe.</param>
     /// <param name="samples">At least one sample with a trained token.</param>
     /// <param name="options">Folder, seed, callbacks.</param>
+    /// <exception cref="ArgumentException">The model trains a group that the recipe freezes, or the other way round.</exception>
+    /// <exception cref="InvalidDataException">A sample is too long, has nothing to train, or lacks log-probabilities that the recipe needs.</exception>
     public TrainingRun(InternVL model, Recipe recipe, IReadOnlyList<Sample> samples, TrainingRunOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -77,26 +38,33 @@ public sealed class TrainingRun
         _options = options;
         _recipe = recipe with { Ratio = EffectiveRatio(recipe) };
         _checkpoints = Path.Combine(options.OutputFolder, "checkpoints");
+        CheckGroups();
         CheckSamples();
-        _fingerprint = Fingerprint();
+        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, samples);
     }
 
     /// <summary>Trains to the end; returns the folder of the last checkpoint.</summary>
     /// <param name="cancellation">Saves a checkpoint after the current step and throws <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="IOException">The folder is not empty and the run is not a resumption.</exception>
+    /// <exception cref="IOException">The folder is not empty and the run is not a resumption, or another run is using it.</exception>
     /// <exception cref="TrainingDivergedException">A loss or gradient was not finite.</exception>
     public string Execute(CancellationToken cancellation = default)
     {
         if (!_options.Resume && Directory.Exists(_options.OutputFolder) && Directory.EnumerateFileSystemEntries(_options.OutputFolder).GetEnumerator().MoveNext())
             throw new IOException($"{_options.OutputFolder}: expected a new or empty folder, found files: choose another folder, or pass --resume to go on with this run.");
-        Directory.CreateDirectory(_checkpoints);
         using var trainer = new Trainer(_model, TrainerOptions());
+        Directory.CreateDirectory(_checkpoints);
+        // Before anything else: what this run clears away may be in use by another one.
+        using var runLock = new RunLock(_options.OutputFolder);
+        using var metrics = new MetricsFile(Path.Combine(_options.OutputFolder, "metrics.jsonl"));
+        AtomicFile.FlushFolder(_options.OutputFolder);
         var newest = TrainingCheckpoint.FindNewest(_checkpoints);
         if (newest is not null)
             TrainingCheckpoint.Read(newest, trainer, _fingerprint);
+        metrics.CutAfter(trainer.Optimizer.StepCount);
         var planner = new BatchPlanner(_samples, _recipe, _options.Seed);
-        using var metrics = new MetricsFile(Path.Combine(_options.OutputFolder, "metrics.jsonl"), trainer.Optimizer.StepCount);
-        var snapshots = Snapshots(trainer, newest is not null);
+        var snapshots = !NeedsSnapshots ? []
+            : newest is null ? PolicySnapshots.Take(_options.OutputFolder, trainer, _samples)
+            : PolicySnapshots.Read(_options.OutputFolder, _samples);
         for (var step = 1; step <= planner.TotalSteps; step++)
         {
             var batch = planner.Next();
@@ -105,13 +73,10 @@ public sealed class TrainingRun
             Step(trainer, batch, snapshots, step, planner.TotalSteps, metrics);
             var last = step == planner.TotalSteps || cancellation.IsCancellationRequested;
             if (last || (_recipe.CheckpointEvery > 0 && step % _recipe.CheckpointEvery == 0))
-            {
-                metrics.FlushToDisk();
-                newest = Save(trainer);
-            }
+                newest = Save(trainer, metrics);
             cancellation.ThrowIfCancellationRequested();
         }
-        return newest ?? Save(trainer);
+        return newest ?? Save(trainer, metrics);
     }
 
     private void Step(Trainer trainer, IReadOnlyList<int> batch, float[][] snapshots, int step, int totalSteps, MetricsFile metrics)
@@ -132,10 +97,10 @@ public sealed class TrainingRun
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         if (!report.IsFinite)
         {
-            trainer.Optimizer.StepCount--;
-            var saved = Save(trainer);
-            throw new TrainingDivergedException($"Step {step}: expected a finite loss and gradient, found loss {report.Loss} and gradient norm {report.GradientNorm}"
-                + $" (first non-finite gradient: {FirstNonFinite()}; samples '{samples[0].Id}' to '{samples[^1].Id}'). The parameters before the step are in {saved}.");
+            var place = NonFinitePlace.Find(trainer, samples);
+            var saved = Save(trainer, metrics);
+            throw new TrainingDivergedException($"Step {step}: expected a finite loss and gradient, found loss {report.Loss} and gradient norm {report.GradientNorm} ({place};"
+                + $" samples '{samples[0].Id}' to '{samples[^1].Id}'). The parameters before the step are in {saved}.");
         }
         metrics.Write(json =>
         {
@@ -147,17 +112,26 @@ public sealed class TrainingRun
             json.WriteNumber("tokens", tokens);
             json.WriteNumber("trained_tokens", block.Tokens);
             json.WriteNumber("seconds", seconds);
-            json.WriteNumber("entropy", block.Entropy);
-            json.WriteNumber("ratio_mean", block.RatioMean);
-            json.WriteNumber("ratio_max", block.RatioMaximum);
-            json.WriteNumber("ratio_p50", block.RatioPercentile(0.5));
-            json.WriteNumber("ratio_p95", block.RatioPercentile(0.95));
-            json.WriteNumber("clip_fraction", block.ClipFraction);
-            json.WriteNumber("behavior_kl", block.BehaviorDivergence);
-            json.WriteNumber("reference_kl", block.ReferenceDivergence);
-            json.WriteNumber("effective_sample_share", block.EffectiveSampleShare);
+            WriteFinite(json, "entropy", block.Entropy);
+            WriteFinite(json, "ratio_mean", block.RatioMean);
+            WriteFinite(json, "ratio_max", block.RatioMaximum);
+            WriteFinite(json, "ratio_p50", block.RatioPercentile(0.5));
+            WriteFinite(json, "ratio_p95", block.RatioPercentile(0.95));
+            WriteFinite(json, "clip_fraction", block.ClipFraction);
+            WriteFinite(json, "behavior_kl", block.BehaviorDivergence);
+            WriteFinite(json, "reference_kl", block.ReferenceDivergence);
+            WriteFinite(json, "effective_sample_share", block.EffectiveSampleShare);
         });
         _options.Progress?.Invoke(new(step, totalSteps, report, learningRate, tokens / Math.Max(seconds, 1e-9)));
+    }
+
+    /// <summary>A ratio before clipping may exceed the numbers, which is no reason to stop: JSON has no word for it but null.</summary>
+    private static void WriteFinite(Utf8JsonWriter json, string name, double value)
+    {
+        if (double.IsFinite(value))
+            json.WriteNumber(name, value);
+        else
+            json.WriteNull(name);
     }
 
     /// <summary>With the initial policy as reference its log-probabilities take the place of the record's.</summary>
@@ -168,41 +142,12 @@ public sealed class TrainingRun
         (_recipe.Ratio != ImportanceRatio.One && _recipe.Behavior == BehaviorSource.Snapshot) || _recipe.Ratio == ImportanceRatio.Multiple
         || (_recipe.Divergence != DivergenceEstimator.None && _recipe.Reference == ReferenceSource.Initial);
 
-    private float[][] Snapshots(Trainer trainer, bool resumed)
+    /// <summary>The metrics first, so that they are never behind the checkpoint that a resumption cuts them to.</summary>
+    private string Save(Trainer trainer, MetricsFile metrics)
     {
-        if (!NeedsSnapshots)
-            return [];
-        var path = Path.Combine(_options.OutputFolder, SnapshotFile);
-        var snapshots = new float[_samples.Count][];
-        if (resumed)
-        {
-            using var file = SafetensorsFile.Open(path);
-            var tensor = file["log_probabilities"];
-            long first = 0;
-            for (var i = 0; i < snapshots.Length; i++)
-            {
-                snapshots[i] = new float[_samples[i].Length];
-                tensor.ReadFloats(first, snapshots[i]);
-                first += snapshots[i].Length;
-            }
-            return snapshots;
-        }
-        var all = new Sample[_samples.Count];
-        long total = 0;
-        for (var i = 0; i < all.Length; i++)
-        {
-            all[i] = _samples[i];
-            total += all[i].Length;
-        }
-        trainer.Snapshot(all, snapshots);
-        using var writer = SafetensorsWriter.Create(path, [new("log_probabilities", FileElementType.F32, [total])]);
-        foreach (var snapshot in snapshots)
-            writer.WriteFloats("log_probabilities", snapshot);
-        writer.Commit();
-        return snapshots;
+        metrics.FlushToDisk();
+        return TrainingCheckpoint.Write(_checkpoints, trainer, _options.Layout, _recipe.SaveBFloat16, _fingerprint, _options.AddFiles);
     }
-
-    private string Save(Trainer trainer) => TrainingCheckpoint.Write(_checkpoints, trainer, _options.Layout, _recipe.SaveBFloat16, _fingerprint, _options.AddFiles);
 
     private TrainerOptions TrainerOptions()
     {
@@ -238,7 +183,7 @@ public sealed class TrainingRun
     /// <summary>A ratio that needs log mu is one where the records have none and no snapshot is asked for; said once.</summary>
     private ImportanceRatio EffectiveRatio(Recipe recipe)
     {
-        if (recipe.Ratio == ImportanceRatio.One || (recipe.Behavior == BehaviorSource.Snapshot && recipe.Ratio != ImportanceRatio.Multiple))
+        if (recipe.Ratio == ImportanceRatio.One || recipe.Behavior == BehaviorSource.Snapshot)
             return recipe.Ratio;
         var known = 0;
         foreach (var sample in _samples)
@@ -255,11 +200,13 @@ public sealed class TrainingRun
     {
         if (_samples.Count == 0)
             throw new InvalidDataException("Expected at least one record to train on, found none (records with \"selected\": false are skipped).");
-        var limit = _recipe.MaximumSequenceTokens > 0 ? _recipe.MaximumSequenceTokens : _model.MaximumPositions;
+        var positions = _model.MaximumPositions;
+        var isRecipes = _recipe.MaximumSequenceTokens > 0 && _recipe.MaximumSequenceTokens < positions;
+        var limit = isRecipes ? _recipe.MaximumSequenceTokens : positions;
         foreach (var sample in _samples)
         {
             if (sample.Length > limit)
-                throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the limit is {limit}: shorten it or raise max_sequence_tokens.");
+                throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the limit is {limit} ({(isRecipes ? "the recipe's max_sequence_tokens" : "the model's max_position_embeddings")}): shorten it{(isRecipes ? " or raise max_sequence_tokens" : "")}.");
             if (sample.TrainedTokens == 0)
                 throw new InvalidDataException($"Sample '{sample.Id}': expected at least one trained token, found none: its response is empty or its loss_mask is zero.");
             if (_recipe.Divergence != DivergenceEstimator.None && _recipe.Reference == ReferenceSource.Record && sample.ReferenceLogProbabilities is null)
@@ -267,39 +214,12 @@ public sealed class TrainingRun
         }
     }
 
-    /// <summary>A hash over all that decides the run, by which a resumption with something else is refused.</summary>
-    private string Fingerprint()
+    private void CheckGroups()
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{_recipe with { Freeze = [] }}|{string.Join(",", _recipe.Freeze)}|{_options.Seed}|"));
-        foreach (var sample in _samples)
+        foreach (var group in Enum.GetValues<ParameterGroup>())
         {
-            hash.AppendData(MemoryMarshal.AsBytes<int>(sample.InputIds));
-            hash.AppendData(MemoryMarshal.AsBytes<bool>(sample.LossMask));
-            hash.AppendData(MemoryMarshal.AsBytes<float>(sample.TokenWeights));
-            hash.AppendData(MemoryMarshal.AsBytes<float>(sample.BehaviorLogProbabilities));
-            hash.AppendData(MemoryMarshal.AsBytes<float>(sample.ReferenceLogProbabilities));
-            hash.AppendData(MemoryMarshal.AsBytes<float>(sample.PixelValues));
+            if (_model.Parameters.IsTrained(group) == _recipe.Freeze.Contains(group))
+                throw new ArgumentException($"The recipe {(_recipe.Freeze.Contains(group) ? "freezes" : "trains")} the group {group} and the parameter set does not: make the parameter set with the groups that the recipe leaves to train.");
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset()[..16]);
-    }
-
-    private string FirstNonFinite()
-    {
-        var parameters = _model.Parameters;
-        foreach (var parameter in parameters.Layout.Parameters)
-        {
-            var gradient = parameters[parameter.Name].Gradient;
-            if (gradient.IsAbsent)
-                continue;
-            var host = new float[gradient.Length];
-            _model.Backend.Download<float>(host, gradient);
-            foreach (var value in host)
-            {
-                if (!float.IsFinite(value))
-                    return parameter.Name;
-            }
-        }
-        return "none, the loss itself";
     }
 }

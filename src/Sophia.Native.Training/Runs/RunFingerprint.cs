@@ -1,0 +1,46 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Sophia.Native.Models;
+using Sophia.Native.Training.Recipes;
+
+namespace Sophia.Native.Training.Runs;
+
+/// <summary>A hash over all that decides a run: recipe, seed and samples. A resumption with another one is refused.</summary>
+internal static class RunFingerprint
+{
+    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(Describe(recipe)));
+        Append<ulong>(hash, [seed, (ulong)samples.Count]);
+        foreach (var sample in samples)
+        {
+            Append<int>(hash, [sample.TileCount]);
+            Append<int>(hash, sample.InputIds);
+            Append<bool>(hash, sample.LossMask);
+            Append<float>(hash, sample.TokenWeights);
+            Append<float>(hash, sample.BehaviorLogProbabilities);
+            Append<float>(hash, sample.ReferenceLogProbabilities);
+            Append<float>(hash, sample.PixelValues);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset()[..16]);
+    }
+
+    /// <summary>Every value of the recipe, written alike in every culture.</summary>
+    private static string Describe(Recipe recipe) => string.Create(CultureInfo.InvariantCulture,
+        $"{recipe.Ratio} {recipe.Behavior} {recipe.ClipLow} {recipe.ClipHigh} {recipe.Normalization} {recipe.Divergence} {recipe.DivergenceCoefficient} {recipe.Reference} "
+        + $"{recipe.Optimizer.Beta1} {recipe.Optimizer.Beta2} {recipe.Optimizer.Epsilon} {recipe.Optimizer.WeightDecay} {recipe.Optimizer.GradientClip} {recipe.LearningRate} "
+        + $"{recipe.Schedule.Shape} {recipe.Schedule.WarmupSteps} {recipe.Schedule.FinalFraction} {recipe.Steps} {recipe.Epochs} {recipe.BatchSequences} {recipe.BatchTokens} "
+        + $"{recipe.MicroBatchTokens} {recipe.MaximumSequenceTokens} {string.Join(',', recipe.Freeze)} {recipe.CheckpointEvery} {recipe.Shuffle} {recipe.SaveBFloat16}");
+
+    /// <summary>Each list with its length, so that no two lists in a row can be taken for two others.</summary>
+    private static void Append<T>(IncrementalHash hash, ReadOnlySpan<T> values) where T : unmanaged
+    {
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        MemoryMarshal.Write(length, values.Length);
+        hash.AppendData(length);
+        hash.AppendData(MemoryMarshal.AsBytes(values));
+    }
+}

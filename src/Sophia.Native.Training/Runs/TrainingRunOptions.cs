@@ -1,0 +1,28 @@
+using Sophia.Native.Models.Files;
+
+namespace Sophia.Native.Training.Runs;
+
+/// <summary>What a run needs besides model, recipe and samples.</summary>
+public sealed record TrainingRunOptions
+{
+    /// <summary>OUT: metrics.jsonl and checkpoints/.</summary>
+    public required string OutputFolder { get; init; }
+
+    /// <summary>Go on from the newest complete checkpoint, or from the beginning where there is none.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>Seed of the order of samples.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Layout of the saved model.</summary>
+    public CheckpointLayout Layout { get; init; } = CheckpointLayout.HuggingFace;
+
+    /// <summary>Adds files to a checkpoint's folder, such as those of the tokenizer.</summary>
+    public Action<string>? AddFiles { get; init; }
+
+    /// <summary>Called after every step.</summary>
+    public Action<TrainingProgress>? Progress { get; init; }
+
+    /// <summary>Called with what a user should know once.</summary>
+    public Action<string>? Notice { get; init; }
+}

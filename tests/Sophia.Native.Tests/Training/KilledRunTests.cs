@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+using Sophia.Native.Models;
+using Sophia.Native.Models.Files;
+
+namespace Sophia.Native.Tests.Training;
+
+/// <summary><c>sophia train</c> as a process of its own, killed without warning.</summary>
+public sealed class KilledRunTests : IDisposable
+{
+    private const int Kills = 7;
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("fp32", "{\"ratio\":\"token\",\"behavior\":\"snapshot\",\"kl\":{\"coefficient\":0.05}}", "[]")]
+    [InlineData("bf16", "{\"ratio\":\"sequence\",\"clip\":[null,5]}", "[\"vision\"]")]
+    public void A_run_killed_at_any_moment_and_resumed_ends_bitwise_where_the_unbroken_run_ends(string saveType, string objective, string freeze)
+    {
+        WriteInputs($$"""
+            {"objective":{{objective}}, "freeze":{{freeze}}, "optimizer":{"learning_rate":0.01}, "schedule":{"warmup_steps":3}, "steps":40, "batch_sequences":3, "micro_batch_tokens":48,
+             "checkpoint_every":2, "save_dtype":"{{saveType}}"}
+            """);
+        var unbroken = Train("unbroken", threads: 2);
+        Assert.True(unbroken.ExitCode == 0, unbroken.Text);
+        var random = new Random(saveType.Length);
+        var killed = 0;
+        for (var round = 0; round < 3 * Kills && killed < Kills; round++)
+        {
+            using var child = Start("broken", 1 + round % 2);
+            _ = child.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            _ = child.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            WaitForMoment(child, round, random);
+            child.Kill();
+            child.WaitForExit();
+            if (child.ExitCode == 0)
+                break;
+            killed++;
+        }
+        Assert.True(killed >= Kills - 2, $"Only {killed} children were killed before they were done.");
+        var (exitCode, text) = Train("broken", threads: 2);
+        Assert.True(exitCode == 0, text);
+        RunFolder.SameEnd(_folder.File("unbroken"), _folder.File("broken"));
+        Assert.Equal(40, RunFolder.Metrics(_folder.File("broken")).Length);
+    }
+
+    /// <summary>In turn: while a checkpoint is being written, a random number of metrics lines later, a random time after the start.</summary>
+    private void WaitForMoment(Process child, int round, Random random)
+    {
+        var output = _folder.File("broken");
+        var checkpoints = RunFolder.Checkpoints(output);
+        var metrics = Path.Combine(output, "metrics.jsonl");
+        var skipped = random.Next(3);
+        var bytes = Length(metrics) + random.Next(4000);
+        var known = Writing(checkpoints);
+        var clock = Stopwatch.StartNew();
+        var delay = random.Next(900);
+        while (!child.HasExited && clock.ElapsedMilliseconds < 20_000)
+        {
+            if (round % 3 == 0 && Writing(checkpoints) is { } writing && writing != known)
+            {
+                known = writing;
+                if (skipped-- == 0)
+                {
+                    Thread.SpinWait(random.Next(100_000));
+                    return;
+                }
+            }
+            if (round % 3 == 1 && Length(metrics) > bytes)
+                return;
+            if (round % 3 == 2 && clock.ElapsedMilliseconds >= delay)
+                return;
+        }
+    }
+
+    private static string? Writing(string checkpoints)
+    {
+        try
+        {
+            return Directory.EnumerateDirectories(checkpoints, ".writing-*").FirstOrDefault();
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private static long Length(string file) => File.Exists(file) ? new FileInfo(file).Length : 0;
+
+    private (int ExitCode, string Text) Train(string output, int threads)
+    {
+        using var child = Start(output, threads);
+        return CommandProcess.Finish(child);
+    }
+
+    private Process Start(string output, int threads) => CommandProcess.Start("train", "--model", _folder.File("model"), "--data", _folder.File("data.jsonl"), "--recipe", _folder.File("recipe.json"),
+        "--out", _folder.File(output), "--seed", "5", "--threads", $"{threads}", "--resume");
+
+    private void WriteInputs(string recipe)
+    {
+        using (var tiny = new TinyModel([]))
+            tiny.Write(_folder.File("model"));
+        _folder.Write("recipe.json", recipe);
+        var samples = TinyModel.Samples(11);
+        var pixels = samples.Where(sample => sample.TileCount > 0).ToArray();
+        using var writer = SafetensorsWriter.Create(_folder.File("pixels.safetensors"),
+            pixels.Select(sample => new SafetensorsDeclaration(sample.Id, FileElementType.F32, [sample.TileCount, 3, TinyModel.Config.TileSize, TinyModel.Config.TileSize])));
+        foreach (var sample in pixels)
+            writer.WriteFloats(sample.Id, sample.PixelValues);
+        writer.Commit();
+        var lines = new StringBuilder();
+        foreach (var sample in samples)
+            lines.AppendLine(Record(sample));
+        _folder.Write("data.jsonl", lines.ToString());
+    }
+
+    private static string Record(Sample sample) => JsonSerializer.Serialize(new
+    {
+        id = sample.Id,
+        input_ids = sample.InputIds,
+        pixel_values = sample.TileCount > 0 ? $"pixels.safetensors#{sample.Id}" : null,
+        loss_mask = sample.LossMask!.Select(trained => trained ? 1 : 0),
+        token_weights = sample.TokenWeights,
+        behavior_logprobs = sample.BehaviorLogProbabilities,
+        reference_logprobs = sample.ReferenceLogProbabilities,
+    });
+}
