@@ -28,10 +28,18 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
         int column = begin;
         if (product.M == 1)
         {
+            nint k = product.K / 4 * 4;
             for (; column + 2 * TSimd.Width <= end; column += 2 * TSimd.Width)
             {
+                float* b = product.B + column * product.ColumnStrideB;
+                float* c = product.C + column;
                 float* bias = product.Bias == null ? null : product.Bias + column;
-                Rows1Twice(product.C + column, product.A, product.ColumnStrideA, product.B + column * product.ColumnStrideB, product.ColumnStrideB, product.K, product.Accumulate, bias);
+                Rows1Twice(c, product.A, product.ColumnStrideA, b, product.ColumnStrideB, k, product.Accumulate, k == product.K ? bias : null);
+                if (k < product.K)
+                {
+                    FinishRows(product, b, c, 0, bias);
+                    FinishRows(product, b + TSimd.Width * product.ColumnStrideB, c + TSimd.Width, 0, bias == null ? null : bias + TSimd.Width);
+                }
             }
         }
         for (; column + TSimd.Width <= end; column += TSimd.Width)
@@ -45,20 +53,20 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
         // The last columns: a whole vector that ends at N and begins inside the group before it. Only its new lanes are kept.
         int first = end - TSimd.Width;
         int known = column - first;
-        float* c = stackalloc float[(MaximumRows + 1) * TSimd.Width];
-        float* lastBias = product.Bias == null ? null : c + MaximumRows * TSimd.Width;
+        float* last = stackalloc float[(MaximumRows + 1) * TSimd.Width];
+        float* lastBias = product.Bias == null ? null : last + MaximumRows * TSimd.Width;
         for (int i = 0; i < TSimd.Width; i++)
         {
             for (int row = 0; row < product.M; row++)
-                c[row * TSimd.Width + i] = i >= known && product.Accumulate ? product.C[row * product.RowStrideC + first + i] : 0;
+                last[row * TSimd.Width + i] = i >= known && product.Accumulate ? product.C[row * product.RowStrideC + first + i] : 0;
             if (lastBias != null)
                 lastBias[i] = product.Bias[first + i];
         }
-        Group(product, product.B + first * product.ColumnStrideB, c, TSimd.Width, lastBias);
+        Group(product, product.B + first * product.ColumnStrideB, last, TSimd.Width, lastBias);
         for (int row = 0; row < product.M; row++)
         {
             for (int i = known; i < TSimd.Width; i++)
-                product.C[row * product.RowStrideC + first + i] = c[row * TSimd.Width + i];
+                product.C[row * product.RowStrideC + first + i] = last[row * TSimd.Width + i];
         }
     }
 
@@ -66,16 +74,35 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
     {
         float* a = product.A;
         int rows = product.M;
+        nint k = product.K / 4 * 4;
+        float* biasNow = k == product.K ? bias : null;
+        // Three rows are done as four, the fourth being the third once more.
         if (rows >= 3)
-        {
-            // A third row alone would be a fourth one's work; it is repeated into itself instead.
-            Rows4(c, rowStrideC, rows == 4 ? 3 : 2, a, product.RowStrideA, product.ColumnStrideA, b, product.ColumnStrideB, product.K, product.Accumulate, bias);
-            return;
-        }
-        if (rows == 2)
-            Rows2(c, rowStrideC, a, product.RowStrideA, product.ColumnStrideA, b, product.ColumnStrideB, product.K, product.Accumulate, bias);
+            Rows4(c, rowStrideC, rows - 1, a, product.RowStrideA, product.ColumnStrideA, b, product.ColumnStrideB, k, product.Accumulate, biasNow);
+        else if (rows == 2)
+            Rows2(c, rowStrideC, a, product.RowStrideA, product.ColumnStrideA, b, product.ColumnStrideB, k, product.Accumulate, biasNow);
         else
-            Rows1(c, a, product.ColumnStrideA, b, product.ColumnStrideB, product.K, product.Accumulate, bias);
+            Rows1(c, a, product.ColumnStrideA, b, product.ColumnStrideB, k, product.Accumulate, biasNow);
+        if (k < product.K)
+            FinishRows(product, b, c, rowStrideC, bias);
+    }
+
+    /// <summary>
+    /// The last one to three steps of k, going on from C. They are apart from the kernels because they call: a call in the
+    /// same method would make the compiler keep the sums of the loops in memory.
+    /// </summary>
+    private static void FinishRows(in MatrixProduct product, float* b, float* c, nint rowStrideC, float* bias)
+    {
+        for (int row = 0; row < product.M; row++)
+        {
+            TVector sum = TSimd.Load(c);
+            for (nint k = product.K / 4 * 4; k < product.K; k++)
+                sum = TSimd.FusedMultiplyAdd(TSimd.Broadcast(product.A + row * product.RowStrideA + k * product.ColumnStrideA), LoadColumn(b + k, product.ColumnStrideB), sum);
+            if (bias != null)
+                sum = TSimd.Add(sum, TSimd.Load(bias));
+            TSimd.Store(c, sum);
+            c += rowStrideC;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -88,12 +115,6 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
             r0 = Chain(a, columnStrideA, b0, b1, b2, b3, r0);
             a += 4 * columnStrideA;
             b += 4;
-        }
-        for (; k > 0; k--)
-        {
-            r0 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a), LoadColumn(b, columnStrideB), r0);
-            a += columnStrideA;
-            b++;
         }
         if (bias != null)
             r0 = TSimd.Add(r0, TSimd.Load(bias));
@@ -117,15 +138,6 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
             b += 4;
             bSecond += 4;
         }
-        for (; k > 0; k--)
-        {
-            TVector factor = TSimd.Broadcast(a);
-            r0 = TSimd.FusedMultiplyAdd(factor, LoadColumn(b, columnStrideB), r0);
-            r1 = TSimd.FusedMultiplyAdd(factor, LoadColumn(bSecond, columnStrideB), r1);
-            a += columnStrideA;
-            b++;
-            bSecond++;
-        }
         if (bias != null)
         {
             r0 = TSimd.Add(r0, TSimd.Load(bias));
@@ -148,14 +160,6 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
             a += 4 * columnStrideA;
             b += 4;
         }
-        for (; k > 0; k--)
-        {
-            TVector column = LoadColumn(b, columnStrideB);
-            r0 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a), column, r0);
-            r1 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + rowStrideA), column, r1);
-            a += columnStrideA;
-            b++;
-        }
         if (bias != null)
         {
             TVector offset = TSimd.Load(bias);
@@ -166,7 +170,7 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
         TSimd.Store(c + rowStrideC, r1);
     }
 
-    /// <summary>Four rows; with <paramref name="lastRow"/> 2 the fourth is the third once more.</summary>
+    /// <summary>Rows 0, 1, 2 and <paramref name="lastRow"/>, which is 3, or 2 once more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows4(float* c, nint rowStrideC, nint lastRow, float* a, nint rowStrideA, nint columnStrideA, float* b, nint columnStrideB, nint k, bool fromC, float* bias)
     {
@@ -186,17 +190,6 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
             a += 4 * columnStrideA;
             aLast += 4 * columnStrideA;
             b += 4;
-        }
-        for (; k > 0; k--)
-        {
-            TVector column = LoadColumn(b, columnStrideB);
-            r0 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a), column, r0);
-            r1 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + rowStrideA), column, r1);
-            r2 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + 2 * rowStrideA), column, r2);
-            r3 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(aLast), column, r3);
-            a += columnStrideA;
-            aLast += columnStrideA;
-            b++;
         }
         if (bias != null)
         {
