@@ -54,8 +54,10 @@ public sealed class AdamWOptimizer : IDisposable
     public void Update(double learningRate)
     {
         StepCount++;
-        foreach (var segment in _parameters.TrainedSegments)
+        // By index: an enumerator of the list would be an object per step.
+        for (var i = 0; i < _parameters.TrainedSegments.Count; i++)
         {
+            var segment = _parameters.TrainedSegments[i];
             var offset = _parameters.GradientOffset(segment);
             _parameters.Backend.AdamW(_parameters.Values.ColumnRange(segment.Offset, segment.Length), FirstMoments.ColumnRange(offset, segment.Length),
                 SecondMoments.ColumnRange(offset, segment.Length), _parameters.Gradients.ColumnRange(offset, segment.Length), State, new()

@@ -5,7 +5,7 @@ namespace Sophia.Native.Training;
 
 /// <summary>
 /// Optimizes a model step by step: micro-batches under the token budget, their gradients added up, the norm, AdamW. Two runs over the same samples are bitwise equal,
-/// whatever the number of threads. The loss and every token's log-probability do not depend on how the batch falls into micro-batches either; the gradients of weights agree to rounding.
+/// whatever the number of threads, and neither loss nor gradients depend on how the batch falls into micro-batches: their sums go on where the micro-batch before ended.
 /// After the first step nothing is allocated.
 /// </summary>
 public sealed class Trainer : IDisposable

@@ -28,12 +28,12 @@ internal sealed class TinyModel : IDisposable
 
     public static readonly ParameterGroup[] AllGroups = [ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder];
 
-    public TinyModel(ParameterGroup[] trained, string? path = null, int threads = 1)
+    public TinyModel(ParameterGroup[] trained, string? path = null, int threads = 1, InternVLConfig? config = null)
     {
         Backend = Backend.Open("cpu", new() { CpuPath = path, Threads = threads });
-        Parameters = new(Backend, new(Config), trained);
+        Parameters = new(Backend, new(config ?? Config), trained);
         ParameterInitializer.Initialize(Parameters.Layout, 7, Parameters);
-        Model = new(Config, Parameters);
+        Model = new(Parameters.Layout.Config, Parameters);
     }
 
     public Backend Backend { get; }
