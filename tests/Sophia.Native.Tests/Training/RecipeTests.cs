@@ -1,0 +1,153 @@
+using Sophia.Native.Models;
+using Sophia.Native.Objectives;
+using Sophia.Native.Training;
+using Sophia.Native.Training.Recipes;
+
+namespace Sophia.Native.Tests.Training;
+
+public sealed class RecipeTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void An_empty_recipe_has_the_defaults()
+    {
+        var recipe = Load("{}");
+        var defaults = new Recipe();
+        Assert.Equal(defaults with { Freeze = recipe.Freeze }, recipe);
+        Assert.Equal(defaults.Freeze, recipe.Freeze);
+        Assert.Equal(ImportanceRatio.Token, recipe.Ratio);
+        Assert.Equal((0.8, 1.28), (recipe.ClipLow, recipe.ClipHigh));
+        Assert.Equal((512, 1, 0), (recipe.BatchSequences, recipe.Epochs, recipe.Steps));
+        Assert.Equal([ParameterGroup.Vision, ParameterGroup.Projector], recipe.Freeze);
+        Assert.Equal((2e-5, 0.05, 1.0), (recipe.LearningRate, recipe.Optimizer.WeightDecay, recipe.Optimizer.GradientClip));
+        Assert.Equal(new LearningRateSchedule(ScheduleShape.Cosine, 0, 0.25), recipe.Schedule);
+    }
+
+    [Fact]
+    public void Every_key_reaches_its_value()
+    {
+        var recipe = Load("""
+            {
+              // Comments and a trailing comma are allowed.
+              "objective": {"name": "sophia", "ratio": "multiple", "behavior": "snapshot", "clip": [null, 2.5], "normalization": "square",
+                            "kl": {"estimator": "k2", "coefficient": 0.25, "reference": "record"}},
+              "optimizer": {"name": "adamw", "learning_rate": 1e-3, "betas": [0.8, 0.99], "epsilon": 1e-6, "weight_decay": 0, "moments": "fp32"},
+              "schedule": {"name": "constant", "warmup_steps": 7, "final_fraction": 0.5}, /* here too */
+              "gradient_clip": 0.5, "steps": 20, "batch_tokens": 300, "micro_batch_tokens": 128, "max_sequence_tokens": 64, "recompute": false,
+              "freeze": ["decoder"], "checkpoint_every": 3, "shuffle": false, "save_dtype": "bf16",
+            }
+            """);
+        Assert.Equal((ImportanceRatio.Multiple, BehaviorSource.Snapshot, NormalizationMode.Square), (recipe.Ratio, recipe.Behavior, recipe.Normalization));
+        Assert.Equal((null, 2.5), (recipe.ClipLow, recipe.ClipHigh));
+        Assert.Equal((DivergenceEstimator.K2, 0.25, ReferenceSource.Record), (recipe.Divergence, recipe.DivergenceCoefficient, recipe.Reference));
+        Assert.Equal(new AdamWOptions { Beta1 = 0.8, Beta2 = 0.99, Epsilon = 1e-6, WeightDecay = 0, GradientClip = 0.5 }, recipe.Optimizer);
+        Assert.Equal((1e-3, new LearningRateSchedule(ScheduleShape.Constant, 7, 0.5)), (recipe.LearningRate, recipe.Schedule));
+        Assert.Equal((20, 0, 300, 128, 64, 3), (recipe.Steps, recipe.BatchSequences, recipe.BatchTokens, recipe.MicroBatchTokens, recipe.MaximumSequenceTokens, recipe.CheckpointEvery));
+        Assert.Equal((false, true), (recipe.Shuffle, recipe.SaveBFloat16));
+        Assert.Equal([ParameterGroup.Decoder], recipe.Freeze);
+    }
+
+    [Theory]
+    [InlineData("one", ImportanceRatio.One)]
+    [InlineData("token", ImportanceRatio.Token)]
+    [InlineData("sequence", ImportanceRatio.Sequence)]
+    [InlineData("multiple", ImportanceRatio.Multiple)]
+    public void Every_ratio_has_its_name(string name, ImportanceRatio ratio) => Assert.Equal(ratio, Load($$"""{"objective":{"ratio":"{{name}}" } }""").Ratio);
+
+    [Theory]
+    [InlineData("token-mean", NormalizationMode.TokenMean)]
+    [InlineData("token-sum", NormalizationMode.TokenSum)]
+    [InlineData("sequence-mean-token-sum", NormalizationMode.SequenceMeanTokenSum)]
+    [InlineData("sequence-mean-token-mean", NormalizationMode.SequenceMeanTokenMean)]
+    [InlineData("square", NormalizationMode.Square)]
+    public void Every_normalization_has_its_name(string name, NormalizationMode mode) => Assert.Equal(mode, Load($$"""{"objective":{"normalization":"{{name}}" } }""").Normalization);
+
+    [Theory]
+    [InlineData("k1", DivergenceEstimator.K1)]
+    [InlineData("k2", DivergenceEstimator.K2)]
+    [InlineData("k3", DivergenceEstimator.K3)]
+    public void Every_estimator_has_its_name(string name, DivergenceEstimator estimator) => Assert.Equal(estimator, Load($$"""{"objective":{"kl":{"estimator":"{{name}}" } } }""").Divergence);
+
+    [Fact]
+    public void A_divergence_term_without_details_is_k3_against_the_initial_policy_and_null_is_none()
+    {
+        var recipe = Load("""{"objective":{"kl":{}}}""");
+        Assert.Equal((DivergenceEstimator.K3, 0.01, ReferenceSource.Initial), (recipe.Divergence, recipe.DivergenceCoefficient, recipe.Reference));
+        Assert.Equal(DivergenceEstimator.None, Load("""{"objective":{"kl":null}}""").Divergence);
+    }
+
+    [Theory]
+    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, recompute, freeze, checkpoint_every, eval_every, shuffle, data_mix, save_dtype.")]
+    [InlineData("{\"objective\":{\"Ratio\":\"one\"}}", "unknown key objective.Ratio; known are name, ratio, behavior, clip, normalization, kl.")]
+    [InlineData("{\"objective\":{\"kl\":{\"beta\":1}}}", "unknown key objective.kl.beta; known are estimator, coefficient, reference.")]
+    [InlineData("{\"optimizer\":{\"lr\":1}}", "unknown key optimizer.lr; known are name, learning_rate, betas, epsilon, weight_decay, moments.")]
+    [InlineData("{\"schedule\":{\"warmup\":1}}", "unknown key schedule.warmup; known are name, warmup_steps, final_fraction.")]
+    public void An_unknown_key_is_an_error_that_lists_the_known_ones(string json, string message) => Refused(json, message);
+
+    [Theory]
+    [InlineData("[]", "the recipe: expected an object, found Array.")]
+    [InlineData("{\"objective\":\"sophia\"}", "objective: expected an object, found String.")]
+    [InlineData("{\"objective\":{\"name\":\"ppo\"}}", "objective.name: expected \"sophia\", found \"ppo\".")]
+    [InlineData("{\"objective\":{\"ratio\":1}}", "objective.ratio: expected \"one\" or \"token\" or \"sequence\" or \"multiple\", found 1.")]
+    [InlineData("{\"objective\":{\"behavior\":\"both\"}}", "objective.behavior: expected \"record\" or \"snapshot\", found \"both\".")]
+    [InlineData("{\"objective\":{\"clip\":0.2}}", "objective.clip: expected a list of two numbers, found 0.2.")]
+    [InlineData("{\"objective\":{\"clip\":[0.8]}}", "objective.clip: expected a list of two numbers, found [0.8].")]
+    [InlineData("{\"objective\":{\"clip\":[1.28,0.8]}}", "objective.clip: expected two numbers of at least 0 (null for no bound), the lower one first, found [1.28,0.8].")]
+    [InlineData("{\"objective\":{\"clip\":[-1,null]}}", "objective.clip: expected two numbers of at least 0")]
+    [InlineData("{\"objective\":{\"clip\":[0,1e999]}}", "objective.clip: expected two numbers of at least 0")]
+    [InlineData("{\"objective\":{\"kl\":{\"coefficient\":-1}}}", "objective.kl.coefficient: expected a number from 0 to 1000000, found -1.")]
+    [InlineData("{\"optimizer\":{\"name\":\"sgd\"}}", "optimizer.name: expected \"adamw\", found \"sgd\".")]
+    [InlineData("{\"optimizer\":{\"moments\":\"bf16\"}}", "optimizer.moments: expected \"fp32\", found \"bf16\".")]
+    [InlineData("{\"optimizer\":{\"betas\":[0.9,1]}}", "optimizer.betas: expected two numbers in [0, 1), found [0.9,1].")]
+    [InlineData("{\"optimizer\":{\"betas\":[null,0.9]}}", "optimizer.betas: expected two numbers in [0, 1), found [null,0.9].")]
+    [InlineData("{\"optimizer\":{\"learning_rate\":\"1e-5\"}}", "optimizer.learning_rate: expected a number from 0 to 1000, found \"1e-5\".")]
+    [InlineData("{\"optimizer\":{\"learning_rate\":-1}}", "optimizer.learning_rate: expected a number from 0 to 1000, found -1.")]
+    [InlineData("{\"optimizer\":{\"epsilon\":2}}", "optimizer.epsilon: expected a number from 0 to 1, found 2.")]
+    [InlineData("{\"optimizer\":{\"weight_decay\":-0.1}}", "optimizer.weight_decay: expected a number from 0 to 1000, found -0.1.")]
+    [InlineData("{\"schedule\":{\"name\":\"linear\"}}", "schedule.name: expected \"constant\" or \"cosine\", found \"linear\".")]
+    [InlineData("{\"schedule\":{\"warmup_steps\":-1}}", "schedule.warmup_steps: expected a whole number from 0")]
+    [InlineData("{\"schedule\":{\"final_fraction\":1.5}}", "schedule.final_fraction: expected a number from 0 to 1, found 1.5.")]
+    [InlineData("{\"gradient_clip\":0}", "gradient_clip: expected a number from")]
+    [InlineData("{\"steps\":0}", "steps: expected a whole number from 1")]
+    [InlineData("{\"steps\":1.5}", "steps: expected a whole number from 1")]
+    [InlineData("{\"epochs\":0}", "epochs: expected a whole number from 1")]
+    [InlineData("{\"steps\":1,\"epochs\":1}", "steps: expected either steps or epochs, not both")]
+    [InlineData("{\"batch_sequences\":1,\"batch_tokens\":1}", "batch_sequences: expected either batch_sequences or batch_tokens, not both")]
+    [InlineData("{\"batch_sequences\":0}", "batch_sequences: expected a whole number from 1")]
+    [InlineData("{\"batch_tokens\":-5}", "batch_tokens: expected a whole number from 1")]
+    [InlineData("{\"micro_batch_tokens\":0}", "micro_batch_tokens: expected a whole number from 1")]
+    [InlineData("{\"max_sequence_tokens\":\"long\"}", "max_sequence_tokens: expected a whole number from 1")]
+    [InlineData("{\"recompute\":true}", "recompute: expected false")]
+    [InlineData("{\"shuffle\":1}", "shuffle: expected true or false, found 1.")]
+    [InlineData("{\"freeze\":\"vision\"}", "freeze: expected a list of names, found \"vision\".")]
+    [InlineData("{\"freeze\":[1]}", "freeze: expected a list of names, found [1].")]
+    [InlineData("{\"freeze\":[\"head\"]}", "freeze: expected vision, projector or decoder, found \"head\"")]
+    [InlineData("{\"checkpoint_every\":-1}", "checkpoint_every: expected a whole number from 0")]
+    [InlineData("{\"save_dtype\":\"fp16\"}", "save_dtype: expected \"fp32\" or \"bf16\", found \"fp16\".")]
+    [InlineData("{\"data_mix\":[]}", "data_mix is not served by this version; leave it out.")]
+    [InlineData("{\"eval_every\":1}", "eval_every is not served by this version; leave it out.")]
+    [InlineData("{\n\"steps\":1,,\n}", "expected JSON, found a fault at line 2")]
+    [InlineData("{\"steps\":1,\"steps\":2}", "expected JSON, found a fault at line")]
+    [InlineData("", "expected JSON, found a fault at line 1")]
+    public void A_wrong_value_is_an_error_that_names_file_and_key(string json, string message) => Refused(json, message);
+
+    [Fact]
+    public void A_missing_file_is_an_error_that_names_it()
+    {
+        var path = _folder.File("none.json");
+        Assert.StartsWith(path, Assert.Throws<FileNotFoundException>(() => Recipe.Load(path)).Message);
+    }
+
+    private Recipe Load(string json) => Recipe.Load(_folder.Write("recipe.json", json));
+
+    private void Refused(string json, string message)
+    {
+        var fault = Assert.Throws<InvalidDataException>(() => Load(json));
+        Assert.StartsWith(_folder.File("recipe.json"), fault.Message);
+        Assert.Contains(message, fault.Message);
+        Assert.EndsWith(".", fault.Message);
+    }
+}
