@@ -2,11 +2,14 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Sophia.Native.Benchmarks.Models;
 using Sophia.Native.Benchmarks.Operations;
 
-// `gemm` prints the matrix products' share of the multiply-add peak in seconds; everything else is BenchmarkDotNet's.
+// `gemm` and `step` print matrix products and a training step as shares of the multiply-add peak, in seconds; everything else is BenchmarkDotNet's.
 if (args is ["gemm", .. string[] rest])
     return MatrixProductTable.Run(rest);
+if (args is ["step"])
+    return TrainingStepTable.Run();
 
 // In process: the measured code is the one just built, and no second build is needed on a small machine.
 IConfig config = DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
