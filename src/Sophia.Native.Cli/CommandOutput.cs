@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Sophia.Native.Data.Records;
 
@@ -9,17 +8,44 @@ namespace Sophia.Native.Cli;
 /// <summary>Where a verb's words go: results to stdout, notes to stderr, and with --json nothing but JSON to stdout.</summary>
 internal sealed class CommandOutput(ParseResult parsed)
 {
-    private readonly bool _quiet = parsed.GetValue(SharedOptions.LogLevel) == "quiet";
+    private readonly string _logLevel = parsed.GetValue(SharedOptions.LogLevel)!;
+    private int _statusLength;
 
     public bool IsJson { get; } = parsed.GetValue(SharedOptions.Json);
 
-    public static bool IsTerminal => !Console.IsErrorRedirected;
+    public bool IsDebug => _logLevel == "debug";
+
+    /// <summary>Whether a person watches stderr.</summary>
+    public bool IsTerminal { get; } = ReferenceEquals(parsed.InvocationConfiguration.Error, Console.Error) && !Console.IsErrorRedirected;
+
+    public TextWriter Out { get; } = parsed.InvocationConfiguration.Output;
+
+    private TextWriter Error { get; } = parsed.InvocationConfiguration.Error;
 
     /// <summary>What a person should know but no program reads.</summary>
     public void Note(string text)
     {
-        if (!_quiet)
-            Console.Error.WriteLine(text);
+        if (_logLevel == "quiet")
+            return;
+        ClearStatus();
+        Error.WriteLine(text);
+    }
+
+    /// <summary>A line on a terminal that the next one replaces.</summary>
+    public void Status(string text)
+    {
+        if (_logLevel == "quiet")
+            return;
+        Error.Write("\r" + text.PadRight(_statusLength));
+        _statusLength = text.Length;
+    }
+
+    /// <summary>Ends the line that was replaced again and again.</summary>
+    public void EndStatus()
+    {
+        if (_statusLength > 0)
+            Error.WriteLine();
+        _statusLength = 0;
     }
 
     /// <summary>A line of a table or text for a person; with --json it goes to stderr.</summary>
@@ -28,27 +54,24 @@ internal sealed class CommandOutput(ParseResult parsed)
         if (IsJson)
             Note(text);
         else
-            Console.WriteLine(text);
+            Out.WriteLine(text);
     }
 
     /// <summary>The result as one JSON object, with --json only.</summary>
     public void Json(Action<Utf8JsonWriter> fields)
     {
-        if (!IsJson)
-            return;
-        using var stdout = Console.OpenStandardOutput();
-        using var lines = new JsonLinesWriter(stdout);
-        lines.Write(fields);
+        if (IsJson)
+            Records(null, lines => lines.Write(fields));
     }
 
     /// <summary>Writes records to a file, whole or not at all, or to stdout as they come.</summary>
     /// <param name="path">The file; null for stdout.</param>
     /// <param name="write">Writes each record.</param>
-    public static void Records(string? path, Action<JsonLinesWriter> write)
+    public void Records(string? path, Action<JsonLinesWriter> write)
     {
         if (path is null)
         {
-            using var stdout = new BufferedStream(Console.OpenStandardOutput());
+            using var stdout = OpenOutput();
             using var lines = new JsonLinesWriter(stdout);
             write(lines);
             return;
@@ -60,10 +83,20 @@ internal sealed class CommandOutput(ParseResult parsed)
         });
     }
 
+    /// <summary>Standard output for lines.</summary>
+    public Stream OpenOutput() => new StandardOutput(Out);
+
     public static string Bytes(long bytes) => bytes switch
     {
         >= 1L << 30 => (bytes / (double)(1L << 30)).ToString("0.00", CultureInfo.InvariantCulture) + " GiB",
         >= 1L << 20 => (bytes / (double)(1L << 20)).ToString("0.0", CultureInfo.InvariantCulture) + " MiB",
         _ => (bytes / 1024.0).ToString("0.0", CultureInfo.InvariantCulture) + " KiB",
     };
+
+    private void ClearStatus()
+    {
+        if (_statusLength > 0)
+            Error.Write("\r" + new string(' ', _statusLength) + "\r");
+        _statusLength = 0;
+    }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Sophia.Native.Models;
 using Sophia.Native.Models.Files;
+using Sophia.Native.Models.Generation;
 using Sophia.Native.Pipeline;
 
 namespace Sophia.Native.Cli;
@@ -8,8 +9,11 @@ namespace Sophia.Native.Cli;
 /// <summary>A backend with a loaded model, as most verbs need it.</summary>
 internal sealed class ModelSession : IDisposable
 {
-    private ModelSession(Backend backend, InternVLProcessor processor, ParameterSet parameters, InternVL model, CheckpointLayout layout)
+    private const int MostThreads = 4096;
+
+    private ModelSession(string folder, Backend backend, InternVLProcessor processor, ParameterSet parameters, InternVL model, CheckpointLayout layout)
     {
+        Folder = folder;
         Backend = backend;
         Processor = processor;
         Parameters = parameters;
@@ -17,6 +21,9 @@ internal sealed class ModelSession : IDisposable
         Layout = layout;
         Encoder = new(processor);
     }
+
+    /// <summary>The checkpoint, as it was named.</summary>
+    public string Folder { get; }
 
     public Backend Backend { get; }
 
@@ -35,15 +42,18 @@ internal sealed class ModelSession : IDisposable
         if (parsed.GetValue(SharedOptions.Precision) == "bf16")
             throw new UsageException("--precision bf16: the cpu backend computes in fp32 in this version; leave the option out.");
         var threads = parsed.GetValue(SharedOptions.Threads);
-        if (threads < 0)
-            throw new UsageException($"--threads: expected 0 or more, found {threads}.");
-        return Backend.Open(parsed.GetValue(SharedOptions.Backend)!, new() { Threads = threads });
+        if (threads is < 0 or > MostThreads)
+            throw new UsageException($"--threads: expected 0 to {MostThreads}, found {threads}.");
+        var name = parsed.GetValue(SharedOptions.Backend)!;
+        if (string.IsNullOrWhiteSpace(name))
+            throw new UsageException("--backend: expected a name, found none.");
+        return Backend.Open(name, new() { Threads = threads });
     }
 
     public static ModelSession Open(ParseResult parsed, string folder, params ReadOnlySpan<ParameterGroup> trained)
     {
         if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"{folder}: expected a checkpoint folder with config.json and safetensors, found no such folder.");
+            throw new DirectoryNotFoundException($"{folder}: expected a checkpoint folder with config.json and safetensors, found {(File.Exists(folder) ? "a file" : "no such folder")}.");
         var processor = InternVLProcessor.Load(folder);
         var backend = OpenBackend(parsed);
         ParameterSet? parameters = null;
@@ -52,7 +62,7 @@ internal sealed class ModelSession : IDisposable
             var layout = new ParameterLayout(processor.Config);
             parameters = new(backend, layout, trained);
             var found = CheckpointReader.Read(folder, layout, parameters);
-            return new(backend, processor, parameters, new(processor.Config, parameters, processor.ImageTokenId), found);
+            return new(folder, backend, processor, parameters, new(processor.Config, parameters, processor.ImageTokenId), found);
         }
         catch
         {
@@ -61,6 +71,14 @@ internal sealed class ModelSession : IDisposable
             throw;
         }
     }
+
+    /// <summary>How completions of this model are drawn; no more tokens than the model has positions.</summary>
+    public GenerationOptions Generation(SamplingOptions sampling, int maximumNewTokens) => new()
+    {
+        Sampling = sampling,
+        MaximumNewTokens = Math.Min(maximumNewTokens, Model.MaximumPositions),
+        StopIds = Processor.StopIds,
+    };
 
     public void Dispose()
     {

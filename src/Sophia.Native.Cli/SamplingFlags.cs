@@ -1,10 +1,13 @@
 using System.CommandLine;
+using System.Globalization;
 
 namespace Sophia.Native.Cli;
 
 /// <summary>The options of sampling, the same for every verb that generates.</summary>
 internal sealed class SamplingFlags
 {
+    private const int MostNewTokens = 1 << 20;
+
     private readonly Option<float> _temperature;
     private readonly Option<int> _topK = new("--top-k") { Description = "only the k most probable tokens; 0 for all" };
     private readonly Option<float> _topP = new("--top-p") { Description = "only the most probable tokens up to this share", DefaultValueFactory = _ => 1f };
@@ -19,8 +22,15 @@ internal sealed class SamplingFlags
             command.Options.Add(option);
     }
 
-    public int MaximumNewTokens(ParseResult parsed) => parsed.GetValue(_maximum) is > 0 and var maximum ? maximum
-        : throw new UsageException($"--max-new-tokens: expected at least 1, found {parsed.GetValue(_maximum)}.");
+    /// <summary>Refuses values out of range, before there is any work.</summary>
+    public void Check(ParseResult parsed)
+    {
+        MaximumNewTokens(parsed);
+        Options(parsed);
+    }
+
+    public int MaximumNewTokens(ParseResult parsed) => parsed.GetValue(_maximum) is > 0 and <= MostNewTokens and var maximum ? maximum
+        : throw new UsageException($"--max-new-tokens: expected 1 to {MostNewTokens}, found {parsed.GetValue(_maximum)}.");
 
     public SamplingOptions Options(ParseResult parsed)
     {
@@ -32,8 +42,16 @@ internal sealed class SamplingFlags
             MinP = parsed.GetValue(_minP),
             Seed = SharedOptions.SeedOf(parsed),
         };
-        if (!(options.Temperature >= 0) || options.TopK < 0 || options.TopP is not (> 0 and <= 1) || options.MinP is not (>= 0 and < 1))
-            throw new UsageException($"Expected --temperature >= 0, --top-k >= 0, --top-p in (0, 1] and --min-p in [0, 1), found {options.Temperature}, {options.TopK}, {options.TopP}, {options.MinP}.");
+        Require(float.IsFinite(options.Temperature) && options.Temperature >= 0, "--temperature", "0 or more", options.Temperature);
+        Require(options.TopK >= 0, "--top-k", "0 or more", options.TopK);
+        Require(options.TopP is > 0 and <= 1, "--top-p", "more than 0 and at most 1", options.TopP);
+        Require(options.MinP is >= 0 and < 1, "--min-p", "0 or more and less than 1", options.MinP);
         return options;
+    }
+
+    private static void Require(bool holds, string option, string expected, float found)
+    {
+        if (!holds)
+            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{option}: expected {expected}, found {found}."));
     }
 }

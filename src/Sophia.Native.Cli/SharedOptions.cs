@@ -11,7 +11,7 @@ internal static class SharedOptions
 
     public static readonly Option<int> Threads = new("--threads") { Description = "CPU threads; 0 for all processors", Recursive = true };
 
-    public static readonly Option<long> Seed = new("--seed") { Description = "seed of everything random", Recursive = true };
+    public static readonly Option<long> Seed = new("--seed") { Description = "seed of everything random, 0 or more", Recursive = true };
 
     public static readonly Option<string> LogLevel = new("--log-level") { Description = "quiet, info or debug", DefaultValueFactory = _ => "info", Recursive = true };
 
@@ -20,7 +20,12 @@ internal static class SharedOptions
     public static IReadOnlyList<Option> All { get; } = Prepare();
 
     /// <summary>The seed as the generators take it.</summary>
-    public static ulong SeedOf(ParseResult parsed) => unchecked((ulong)parsed.GetValue(Seed));
+    public static ulong SeedOf(ParseResult parsed) => parsed.GetValue(Seed) is >= 0 and var seed ? (ulong)seed
+        : throw new UsageException($"--seed: expected 0 or more, found {parsed.GetValue(Seed)}.");
+
+    /// <summary>The seed of a round, which has 32 bits.</summary>
+    public static uint RoundSeedOf(ParseResult parsed) => SeedOf(parsed) is <= uint.MaxValue and var seed ? (uint)seed
+        : throw new UsageException($"--seed: expected at most {uint.MaxValue} for a round, found {parsed.GetValue(Seed)}.");
 
     private static IReadOnlyList<Option> Prepare()
     {

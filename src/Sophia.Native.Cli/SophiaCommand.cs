@@ -7,14 +7,33 @@ namespace Sophia.Native.Cli;
 /// <summary>The command line: its verbs, and what becomes of errors. Exit codes: 0 done, 1 error, 2 usage, 130 interrupted.</summary>
 public static class SophiaCommand
 {
-    private const int Error = 1;
-    private const int Usage = 2;
+    private const int Done = 0;
+    private const int Failed = 1;
+    private const int Misused = 2;
     private const int Interrupted = 130;
 
     /// <summary>Runs a command line.</summary>
     /// <param name="arguments">The arguments.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> Run(string[] arguments)
+    public static Task<int> Run(string[] arguments) => Run(arguments, Console.Out, Console.Error, CancellationToken.None);
+
+    /// <summary>Runs a command line with other writers in the place of the process's own.</summary>
+    internal static async Task<int> Run(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellation)
+    {
+        var parsed = Root().Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var fault in UsageErrors.Describe(parsed))
+                error.WriteLine($"sophia: {fault}");
+            var verb = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
+            error.WriteLine($"sophia: 'sophia{verb} --help' says more.");
+            return Misused;
+        }
+        using var interruption = new Interruption(cancellation);
+        return await Invoke(parsed, new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = error }, interruption.Token);
+    }
+
+    private static RootCommand Root()
     {
         var root = new RootCommand("Sophia.Native trains and runs InternVL-type vision-language models with semi-off-policy reinforcement learning, on kernels of its own.");
         foreach (var option in SharedOptions.All)
@@ -27,62 +46,42 @@ public static class SophiaCommand
         ];
         foreach (var verb in verbs)
             root.Subcommands.Add(verb);
-        var parsed = root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (var error in parsed.Errors)
-                Console.Error.WriteLine($"sophia: {error.Message}");
-            Console.Error.WriteLine("sophia: see 'sophia --help' or 'sophia VERB --help'.");
-            return Usage;
-        }
-        return await Invoke(parsed);
+        return root;
     }
 
-    private static async Task<int> Invoke(ParseResult parsed)
+    private static async Task<int> Invoke(ParseResult parsed, InvocationConfiguration configuration, CancellationToken interruption)
     {
-        using var interruption = new CancellationTokenSource();
-        void Interrupt(object? sender, ConsoleCancelEventArgs signal)
-        {
-            // The first interruption ends in good order, the second at once.
-            signal.Cancel = !interruption.IsCancellationRequested;
-            interruption.Cancel();
-        }
-        Console.CancelKeyPress += Interrupt;
         try
         {
-            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interruption.Token);
+            return await parsed.InvokeAsync(configuration, interruption);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (interruption.IsCancellationRequested)
         {
-            Console.Error.WriteLine("sophia: interrupted.");
+            configuration.Error.WriteLine("sophia: interrupted.");
             return Interrupted;
+        }
+        catch (ClosedOutputException)
+        {
+            return Done;
         }
         catch (UsageException fault)
         {
-            Console.Error.WriteLine($"sophia: {fault.Message}");
-            return Usage;
+            configuration.Error.WriteLine($"sophia: {fault.Message}");
+            return Misused;
         }
-        catch (Exception fault) when (IsExpected(fault))
+        catch (Exception fault)
         {
-            Console.Error.WriteLine($"sophia: {OneLine(fault.Message)}");
-            if (Environment.GetEnvironmentVariable("SOPHIA_TRACE") == "1")
-                Console.Error.WriteLine(fault);
-            return Error;
-        }
-        finally
-        {
-            Console.CancelKeyPress -= Interrupt;
+            configuration.Error.WriteLine(IsExpected(fault) ? $"sophia: {OneLine(fault.Message)}" : $"sophia: a fault of this program: {fault}");
+            if (IsExpected(fault) && Environment.GetEnvironmentVariable("SOPHIA_TRACE") == "1")
+                configuration.Error.WriteLine(fault);
+            return Failed;
         }
     }
 
     /// <summary>What bad input and a bad environment throw; anything else is a fault of the program and shows its trace.</summary>
     private static bool IsExpected(Exception fault) =>
         fault is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or BackendUnavailableException or TrainingDivergedException
-            or HttpRequestException or TimeoutException or InvalidOperationException or OutOfMemoryException or KeyNotFoundException;
+            or HttpRequestException or TimeoutException or InvalidOperationException or OutOfMemoryException;
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ");
 }
-
-/// <summary>Options that parse but do not fit together.</summary>
-/// <param name="message">What fits.</param>
-internal sealed class UsageException(string message) : Exception(message);

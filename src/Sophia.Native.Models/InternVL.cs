@@ -58,6 +58,11 @@ public sealed class InternVL : IDisposable
     /// <summary>[positions, D]: rotary cosines and sines.</summary>
     public DeviceView RopeTable { get; }
 
+    /// <summary>Refuses a sample that the model cannot take, before there is any work.</summary>
+    /// <param name="sample">The sample, with tiles of the configuration's size.</param>
+    /// <exception cref="InvalidDataException">It has an id out of range, image tokens that do not match its tiles, lists of other lengths, or is too long.</exception>
+    public void Check(Sample sample) => PackedBatch.Check(sample, Config, Config.VisualTokensPerTile, 3 * Config.TileSize * Config.TileSize, ImageTokenId);
+
     /// <summary>Runs the model over the packed batch up to the hidden states that enter the head.</summary>
     /// <param name="workspace">Its batch is packed.</param>
     /// <exception cref="InvalidDataException">A sequence is longer than <see cref="MaximumPositions"/>.</exception>

@@ -130,7 +130,7 @@ public sealed class PackedBatch
         for (var s = 0; s < samples.Length; s++)
         {
             var sample = samples[s];
-            Check(sample, imageTokenId);
+            Check(sample, _config, _visualTokensPerTile, _tileElements, imageTokenId);
             if (token + sample.Length > _hostIds.Length || tile + sample.TileCount > _pixels.Rows)
                 throw new ArgumentException($"The workspace was planned for {_hostIds.Length} tokens and {_pixels.Rows} tiles; sample '{sample.Id}' would end at {token + sample.Length} and {tile + sample.TileCount}: raise the token budget or pack fewer.");
             _hostOffsets[s] = token;
@@ -151,24 +151,25 @@ public sealed class PackedBatch
     /// <param name="normalizers">[N].</param>
     public void SetNormalizers(ReadOnlySpan<float> normalizers) => _backend.Upload(Normalizers, normalizers);
 
-    private void Check(Sample sample, int imageTokenId)
+    internal static void Check(Sample sample, InternVLConfig config, int visualTokensPerTile, int tileElements, int imageTokenId)
     {
+        ArgumentNullException.ThrowIfNull(sample);
         if (sample.Length == 0)
             throw new InvalidDataException($"Sample '{sample.Id}': expected at least one token, found none.");
-        if (sample.Length > _config.Text.MaxPositionEmbeddings)
-            throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the model was trained for {_config.Text.MaxPositionEmbeddings} (max_position_embeddings): shorten it.");
+        if (sample.Length > config.Text.MaxPositionEmbeddings)
+            throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the model was trained for {config.Text.MaxPositionEmbeddings} (max_position_embeddings): shorten it.");
         var visual = 0;
         for (var i = 0; i < sample.Length; i++)
         {
             var id = sample.InputIds[i];
-            if ((uint)id >= (uint)_config.Text.VocabularySize)
-                throw new InvalidDataException($"Sample '{sample.Id}': expected token ids in [0, {_config.Text.VocabularySize}), found {id} at position {i}.");
+            if ((uint)id >= (uint)config.Text.VocabularySize)
+                throw new InvalidDataException($"Sample '{sample.Id}': expected token ids in [0, {config.Text.VocabularySize}), found {id} at position {i}.");
             visual += id == imageTokenId ? 1 : 0;
         }
-        if (visual != sample.TileCount * _visualTokensPerTile)
-            throw new InvalidDataException($"Sample '{sample.Id}': {sample.TileCount} tiles need {sample.TileCount * _visualTokensPerTile} image tokens ({_visualTokensPerTile} each), found {visual}.");
-        if ((sample.PixelValues?.Length ?? 0) != sample.TileCount * (long)_tileElements)
-            throw new InvalidDataException($"Sample '{sample.Id}': expected {sample.TileCount} tiles of {_tileElements} pixel values, found {sample.PixelValues?.Length ?? 0} values.");
+        if (visual != sample.TileCount * visualTokensPerTile)
+            throw new InvalidDataException($"Sample '{sample.Id}': {sample.TileCount} tiles need {sample.TileCount * visualTokensPerTile} image tokens ({visualTokensPerTile} each), found {visual}.");
+        if ((sample.PixelValues?.Length ?? 0) != sample.TileCount * (long)tileElements)
+            throw new InvalidDataException($"Sample '{sample.Id}': expected {sample.TileCount} tiles of {tileElements} pixel values, found {sample.PixelValues?.Length ?? 0} values.");
         CheckLength(sample, "loss_mask", sample.LossMask?.Length);
         CheckLength(sample, "token_weights", sample.TokenWeights?.Length);
         CheckLength(sample, "behavior_logprobs", sample.BehaviorLogProbabilities?.Length);

@@ -1,5 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Sophia.Native.Data.Records;
+using Sophia.Native.Pipeline;
 using Sophia.Native.Pipeline.Captioning;
 using Sophia.Native.Pipeline.Rollouts;
 
@@ -13,29 +17,77 @@ internal static class CaptionCommand
         var model = new Option<string>("--model") { Description = "checkpoint folder of the policy", Required = true };
         var data = new Option<string>("--data") { Description = "questions", Required = true };
         var output = new Option<string>("--out") { Description = "folder of the store; an existing one of the same questions is gone on with", Required = true };
-        var (captions, shard) = (RolloutFlags.Captions(), RolloutFlags.Shard());
-        var command = new Command("caption", "Stage 1: captions of every image, the question hidden.") { model, data, output, captions, shard };
+        var round = new RoundFlags { Captions = true };
+        var command = new Command("caption", "Stage 1: captions of every image, the question hidden.") { model, data, output };
+        round.AddTo(command);
         var sampling = new SamplingFlags(command, 1f, 2048);
         command.SetAction(async (parsed, cancellation) =>
         {
+            var options = round.Options(parsed);
+            sampling.Check(parsed);
             using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
             using var store = OpenStore(parsed.GetValue(output)!, parsed.GetValue(data)!);
-            await Run(parsed, session, store, sampling, new() { Captions = parsed.GetValue(captions), Shard = Shard.Parse(parsed.GetValue(shard)!) }, cancellation);
+            var report = new CommandOutput(parsed);
+            await Run(parsed, report, session, store, sampling, options, cancellation);
+            report.Json(json =>
+            {
+                json.WriteNumber("questions", store.Questions.Count);
+                json.WriteNumber("captions", StoreStatus.Of(store, options).Captions);
+            });
             return 0;
         });
         return command;
     }
 
-    public static Task Run(ParseResult parsed, ModelSession session, RolloutStore store, SamplingFlags sampling, RolloutOptions options, CancellationToken cancellation)
+    public static Task Run(ParseResult parsed, CommandOutput output, ModelSession session, RolloutStore store, SamplingFlags sampling, RolloutOptions options, CancellationToken cancellation)
     {
-        var captioner = new ModelCaptioner(session.Model, session.Processor, sampling.MaximumNewTokens(parsed), sampling.Options(parsed));
-        return RolloutStages.Caption(store, captioner, options with { Seed = (uint)SharedOptions.SeedOf(parsed) }, RolloutFlags.Progress(new(parsed)), cancellation);
+        var drawn = sampling.Options(parsed);
+        var generation = session.Generation(drawn, sampling.MaximumNewTokens(parsed));
+        // What decides a caption beside its image, seed and number: a resumed store takes nothing else.
+        store.Settle("captioner", new Dictionary<string, string>
+        {
+            ["model"] = ModelFingerprint.Of(session.Folder),
+            ["instruction"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Prompts.CaptionInstruction))[..8]),
+            ["max-new-tokens"] = generation.MaximumNewTokens.ToString(CultureInfo.InvariantCulture),
+            ["temperature"] = drawn.Temperature.ToString(CultureInfo.InvariantCulture),
+            ["top-k"] = drawn.TopK.ToString(CultureInfo.InvariantCulture),
+            ["top-p"] = drawn.TopP.ToString(CultureInfo.InvariantCulture),
+            ["min-p"] = drawn.MinP.ToString(CultureInfo.InvariantCulture),
+        });
+        var captioner = new ModelCaptioner(session.Model, session.Processor, generation.MaximumNewTokens, drawn);
+        return RolloutStages.Caption(store, captioner, options, new StageProgress(output), cancellation);
     }
 
+    /// <summary>Opens a store of exactly these questions, or begins one.</summary>
     public static RolloutStore OpenStore(string folder, string data)
     {
-        if (RolloutStore.Exists(folder))
-            return RolloutStore.Open(folder);
-        return RolloutStore.Create(folder, [.. RecordReader.ReadQuestions(data)]);
+        var questions = DataFile.ReadQuestions(data);
+        if (!RolloutStore.Exists(folder))
+            return RolloutStore.Create(folder, questions);
+        var store = RolloutStore.Open(folder);
+        try
+        {
+            CheckSame(store, questions, folder, data);
+            return store;
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+    }
+
+    private static void CheckSame(RolloutStore store, List<QuestionRecord> questions, string folder, string data)
+    {
+        if (store.Questions.Count != questions.Count)
+            throw new InvalidDataException($"{data}: expected the {store.Questions.Count} questions of the store {folder}, found {questions.Count}: use another folder for other questions.");
+        for (var i = 0; i < questions.Count; i++)
+        {
+            var (former, now) = (store.Questions[i], questions[i]);
+            var isSame = former.Id == now.Id && former.Question == now.Question && former.Answer == now.Answer && former.System == now.System
+                && former.Options.SequenceEqual(now.Options) && former.ImagePaths().SequenceEqual(now.ImagePaths());
+            if (!isSame)
+                throw now.Error($"question \"{former.Id}\" as the store {folder} has it", $"another one (\"{now.Id}\"): use another folder for other questions");
+        }
     }
 }

@@ -21,7 +21,10 @@ internal static class DoctorCommand
         output.Line($"runtime   {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
         output.Line($"processor {Environment.ProcessorCount} threads, {RuntimeInformation.ProcessArchitecture}: AVX-512 {Say(Avx512F.IsSupported)}, AVX2 {Say(Avx2.IsSupported)}, FMA {Say(Fma.IsSupported)}, 128-bit vectors {Say(Vector128.IsHardwareAccelerated)}");
         output.Line($"memory    {CommandOutput.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)} available to this process");
+        if (threads is < 0 or > 4096)
+            throw new UsageException($"--threads: expected 0 to 4096, found {threads}.");
         string? chosen = null;
+        var backends = new List<(string Name, bool IsAvailable, string Description)>();
         foreach (var name in (string[])["cpu", "cuda", "ilgpu"])
         {
             try
@@ -29,10 +32,12 @@ internal static class DoctorCommand
                 using var backend = Backend.Open(name, new() { Threads = threads });
                 chosen ??= backend.Description;
                 output.Line($"{name,-9} {backend.Description}");
+                backends.Add((name, true, backend.Description));
             }
             catch (BackendUnavailableException unavailable)
             {
                 output.Line($"{name,-9} not available: {unavailable.Message}");
+                backends.Add((name, false, unavailable.Message));
             }
         }
         output.Line($"auto      {chosen}");
@@ -42,7 +47,18 @@ internal static class DoctorCommand
         {
             json.WriteString("auto", chosen);
             json.WriteBoolean("avx512", Avx512F.IsSupported);
+            json.WriteBoolean("avx2", Avx2.IsSupported);
             json.WriteNumber("processors", Environment.ProcessorCount);
+            json.WriteNumber("memory_bytes", GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+            json.WriteStartObject("backends");
+            foreach (var (name, isAvailable, description) in backends)
+            {
+                json.WriteStartObject(name);
+                json.WriteBoolean("available", isAvailable);
+                json.WriteString("description", description);
+                json.WriteEndObject();
+            }
+            json.WriteEndObject();
         });
         return 0;
     }

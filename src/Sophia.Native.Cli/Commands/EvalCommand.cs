@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Globalization;
 using Sophia.Native.Data.Records;
 using Sophia.Native.Models.Generation;
 using Sophia.Native.Pipeline;
-using Sophia.Native.Pipeline.Quickstart;
 using Sophia.Native.Pipeline.Verification;
 
 namespace Sophia.Native.Cli.Commands;
@@ -11,7 +9,7 @@ namespace Sophia.Native.Cli.Commands;
 /// <summary><c>sophia eval</c>: pass@1, and pass@k of several samples, with the rule verifier.</summary>
 internal static class EvalCommand
 {
-    private const int QuestionsAtOnce = 64;
+    private const int AnswersAtOnce = 128;
 
     public static Command Create()
     {
@@ -23,45 +21,54 @@ internal static class EvalCommand
         var sampling = new SamplingFlags(command, 0f, 4096);
         command.SetAction((parsed, cancellation) =>
         {
-            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
-            var options = new GenerationOptions { Sampling = sampling.Options(parsed), MaximumNewTokens = sampling.MaximumNewTokens(parsed), StopIds = session.Processor.StopIds };
             var count = parsed.GetValue(samples);
-            if (count < 1)
-                throw new UsageException($"--samples: expected at least 1, found {count}.");
-            Run(new(parsed), session, parsed.GetValue(data)!, parsed.GetValue(output), count, options, cancellation);
+            if (count is < 1 or > 1024)
+                throw new UsageException($"--samples: expected 1 to 1024, found {count}.");
+            sampling.Check(parsed);
+            if (count > 1 && sampling.Options(parsed).Temperature == 0)
+                throw new UsageException($"--samples {count}: greedy answers to a question are all the same: give a --temperature above 0.");
+            var questions = ReadQuestions(parsed.GetValue(data)!);
+            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
+            Run(new(parsed), session, questions, parsed.GetValue(output), count, session.Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed)), cancellation);
             return Task.FromResult(0);
         });
         return command;
     }
 
-    private static void Run(CommandOutput output, ModelSession session, string data, string? path, int samples, GenerationOptions options, CancellationToken cancellation)
+    private static List<QuestionRecord> ReadQuestions(string data)
     {
-        var questions = RecordReader.ReadQuestions(data).ToList();
+        var questions = DataFile.ReadQuestions(data);
         foreach (var question in questions)
         {
-            if (question.Answer is null)
+            if (string.IsNullOrWhiteSpace(question.Answer))
                 throw question.Error("a gold answer in \"answer\"", "none");
         }
-        if (questions.Count == 0)
-            throw new InvalidDataException($"{data}: expected at least one question, found none.");
+        return questions;
+    }
+
+    private static void Run(CommandOutput output, ModelSession session, List<QuestionRecord> questions, string? path, int samples, GenerationOptions options, CancellationToken cancellation)
+    {
         var right = new int[questions.Count];
+        var progress = new GenerationProgress(new(output, "eval:", (long)questions.Count * samples), options);
+        progress.Start();
+        var atOnce = Math.Max(1, AnswersAtOnce / samples);
         void Evaluate(JsonLinesWriter? lines)
         {
-            for (var first = 0; first < questions.Count; first += QuestionsAtOnce)
+            for (var first = 0; first < questions.Count; first += atOnce)
             {
-                var chunk = questions.GetRange(first, Math.Min(QuestionsAtOnce, questions.Count - first));
-                Answer(session, chunk, first, samples, options, right, lines, cancellation);
-                output.Note($"eval: {first + chunk.Count} of {questions.Count}");
+                var chunk = questions.GetRange(first, Math.Min(atOnce, questions.Count - first));
+                Answer(session, chunk, first, samples, options, progress, right, lines, cancellation);
+                progress.Finish((long)(first + chunk.Count) * samples);
             }
         }
         if (path is null)
             Evaluate(null);
         else
-            CommandOutput.Records(path, Evaluate);
-        Print(output, questions, right, samples);
+            output.Records(path, Evaluate);
+        EvaluationTable.Print(output, questions, right, samples);
     }
 
-    private static void Answer(ModelSession session, List<QuestionRecord> questions, int first, int samples, GenerationOptions options, int[] right, JsonLinesWriter? lines, CancellationToken cancellation)
+    private static void Answer(ModelSession session, List<QuestionRecord> questions, int first, int samples, GenerationOptions options, GenerationProgress progress, int[] right, JsonLinesWriter? lines, CancellationToken cancellation)
     {
         var requests = new GenerationRequest[questions.Count * samples];
         for (var i = 0; i < questions.Count; i++)
@@ -71,7 +78,7 @@ internal static class EvalCommand
             {
                 requests[i * samples + sample] = new()
                 {
-                    Id = questions[i].Id,
+                    Id = questions[i].Location,
                     PromptIds = prompt.Ids,
                     PixelValues = prompt.PixelValues,
                     TileCount = prompt.TileCount,
@@ -80,6 +87,7 @@ internal static class EvalCommand
             }
         }
         using var generator = new Generator(session.Model, GeneratorPlan.For(requests, options.MaximumNewTokens));
+        progress.Watch(generator, requests.Length);
         var results = generator.Generate(requests, options, cancellation);
         for (var i = 0; i < results.Length; i++)
         {
@@ -95,53 +103,5 @@ internal static class EvalCommand
                 json.WriteString("finish_reason", results[i].FinishReason == FinishReason.Stop ? "stop" : "length");
             });
         }
-    }
-
-    private static void Print(CommandOutput output, List<QuestionRecord> questions, int[] right, int samples)
-    {
-        var all = Enumerable.Range(0, questions.Count).ToList();
-        var (passOne, passAny) = Measure(all, right, samples);
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"pass@1  {passOne.Value:0.0000} +- {passOne.StandardError:0.0000}  ({questions.Count} questions, {samples} answers each)"));
-        if (samples > 1)
-            output.Line(string.Create(CultureInfo.InvariantCulture, $"pass@{samples}  {passAny.Value:0.0000} +- {passAny.StandardError:0.0000}"));
-        foreach (var field in (string[])["subject", "level"])
-        {
-            foreach (var group in all.GroupBy(index => Field(questions[index], field)).Where(group => group.Key is not null).OrderBy(group => group.Key, StringComparer.Ordinal))
-            {
-                var (share, _) = Measure([.. group], right, samples);
-                output.Line(string.Create(CultureInfo.InvariantCulture, $"  {field} {group.Key,-40} {share.Value:0.0000} +- {share.StandardError:0.0000}  ({group.Count()})"));
-            }
-        }
-        output.Json(json =>
-        {
-            json.WriteNumber("pass@1", passOne.Value);
-            json.WriteNumber("standard_error", passOne.StandardError);
-            json.WriteNumber("questions", questions.Count);
-            if (samples > 1)
-                json.WriteNumber($"pass@{samples}", passAny.Value);
-        });
-    }
-
-    /// <summary>The mean over questions of the share of right answers, and of whether any is right.</summary>
-    private static (Estimate One, Estimate Any) Measure(List<int> indices, int[] right, int samples)
-    {
-        var shares = new double[indices.Count];
-        var any = new double[indices.Count];
-        for (var i = 0; i < shares.Length; i++)
-        {
-            shares[i] = (double)right[indices[i]] / samples;
-            any[i] = right[indices[i]] > 0 ? 1 : 0;
-        }
-        return (Estimate.OfMean(shares), Estimate.OfMean(any));
-    }
-
-    private static string? Field(QuestionRecord question, string name)
-    {
-        foreach (var (key, value) in question.UnknownFields)
-        {
-            if (key == name)
-                return value.ToString();
-        }
-        return null;
     }
 }

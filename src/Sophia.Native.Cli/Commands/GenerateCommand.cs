@@ -25,12 +25,18 @@ internal static class GenerateCommand
             var (text, records) = (parsed.GetValue(prompt), parsed.GetValue(data));
             if (text is null == records is null)
                 throw new UsageException("generate: give either --prompt or --data.");
+            if (records is not null && parsed.GetValue(image)!.Length > 0)
+                throw new UsageException("generate: --image belongs to --prompt; records name their images themselves.");
+            if (text is not null && parsed.GetValue(output) is not null)
+                throw new UsageException("generate: --out belongs to --data; a prompt's completion goes to stdout.");
+            sampling.Check(parsed);
+            var rows = records is null ? [] : DataFile.Read(records);
             using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
-            var options = new GenerationOptions { Sampling = sampling.Options(parsed), MaximumNewTokens = sampling.MaximumNewTokens(parsed), StopIds = session.Processor.StopIds };
+            var options = session.Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed));
             if (text is not null)
                 Complete(session, new(parsed), text, parsed.GetValue(image)!, options, cancellation);
             else
-                CompleteAll(session, records!, parsed.GetValue(output), options, cancellation);
+                CompleteAll(session, new(parsed), rows, parsed.GetValue(output), options, cancellation);
             return Task.FromResult(0);
         });
         return command;
@@ -38,8 +44,13 @@ internal static class GenerateCommand
 
     private static void Complete(ModelSession session, CommandOutput output, string text, string[] images, GenerationOptions options, CancellationToken cancellation)
     {
+        foreach (var image in images)
+        {
+            if (!File.Exists(image))
+                throw new FileNotFoundException($"{image}: expected an image, found no such file.", image);
+        }
         var prompt = session.Processor.Process(null, text, images);
-        GenerationRequest[] requests = [new() { Id = "prompt", PromptIds = prompt.Ids, PixelValues = prompt.PixelValues, TileCount = prompt.TileCount }];
+        GenerationRequest[] requests = [new() { Id = "--prompt", PromptIds = prompt.Ids, PixelValues = prompt.PixelValues, TileCount = prompt.TileCount }];
         using var generator = new Generator(session.Model, GeneratorPlan.For(requests, options.MaximumNewTokens));
         if (output.IsJson)
         {
@@ -50,35 +61,48 @@ internal static class GenerateCommand
         var decoder = new IncrementalDecoder(session.Processor.Tokenizer, skipSpecialTokens: true);
         generator.TokenDrawn = (_, id, _) =>
         {
-            Console.Out.Write(decoder.Append(id));
-            Console.Out.Flush();
+            output.Out.Write(decoder.Append(id));
+            output.Out.Flush();
         };
-        generator.Generate(requests, options, cancellation);
-        Console.Out.WriteLine(decoder.Flush());
+        try
+        {
+            generator.Generate(requests, options, cancellation);
+        }
+        finally
+        {
+            output.Out.WriteLine(decoder.Flush());
+        }
     }
 
-    private static void CompleteAll(ModelSession session, string data, string? output, GenerationOptions options, CancellationToken cancellation) =>
-        CommandOutput.Records(output, lines =>
+    private static void CompleteAll(ModelSession session, CommandOutput output, List<DataRecord> records, string? path, GenerationOptions options, CancellationToken cancellation)
+    {
+        var progress = new GenerationProgress(new(output, "generate:", records.Count), options);
+        progress.Start();
+        output.Records(path, lines =>
         {
-            var number = 0;
-            foreach (var records in RecordReader.Read(data).Chunk(RecordsAtOnce))
+            for (var first = 0; first < records.Count; first += RecordsAtOnce)
             {
-                var requests = new GenerationRequest[records.Length];
+                var requests = new GenerationRequest[Math.Min(RecordsAtOnce, records.Count - first)];
                 for (var i = 0; i < requests.Length; i++)
-                    requests[i] = session.Encoder.ToRequest(records[i], number++);
+                    requests[i] = session.Encoder.ToRequest(records[first + i], first + i) with { Id = records[first + i].Location };
                 using var generator = new Generator(session.Model, GeneratorPlan.For(requests, options.MaximumNewTokens));
+                progress.Watch(generator, requests.Length);
                 var results = generator.Generate(requests, options, cancellation);
                 for (var i = 0; i < results.Length; i++)
                 {
-                    var (record, result) = (records[i], results[i]);
+                    var (record, result) = (records[first + i], results[i]);
                     lines.Write(json =>
                     {
                         record.WriteId(json);
                         WriteResult(json, session, result, options);
                     });
                 }
+                progress.Finish(first + results.Length);
             }
         });
+        if (path is not null)
+            output.Json(json => json.WriteNumber("records", records.Count));
+    }
 
     private static void WriteResult(Utf8JsonWriter json, ModelSession session, GenerationResult result, GenerationOptions options)
     {

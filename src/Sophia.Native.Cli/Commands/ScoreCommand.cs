@@ -23,11 +23,16 @@ internal static class ScoreCommand
     {
         if (!(temperature > 0) || !float.IsFinite(temperature))
             throw new UsageException($"--temperature: expected a positive number, found {temperature}.");
+        var records = DataFile.Read(data);
         using var session = ModelSession.Open(parsed, folder);
         using var scorer = new SampleScorer(session.Model);
-        CommandOutput.Records(output, lines =>
+        var report = new CommandOutput(parsed);
+        var progress = new ProgressLine(report, "score:", records.Count);
+        var done = 0;
+        progress.Report(done);
+        report.Records(output, lines =>
         {
-            foreach (var record in RecordReader.Read(data))
+            foreach (var record in records)
             {
                 cancellation.ThrowIfCancellationRequested();
                 var scores = Score(scorer, session.Encoder, record, temperature);
@@ -37,8 +42,11 @@ internal static class ScoreCommand
                     WriteScores(json, "logprobs", scores.LogProbabilities);
                     WriteScores(json, "entropies", scores.Entropies);
                 });
+                progress.Report(++done);
             }
         });
+        if (output is not null)
+            report.Json(json => json.WriteNumber("records", done));
         return 0;
     }
 
@@ -46,7 +54,13 @@ internal static class ScoreCommand
     {
         try
         {
-            return scorer.Score(encoder.ToSample(record), temperature);
+            var scores = scorer.Score(encoder.ToSample(record), temperature);
+            foreach (var score in scores.LogProbabilities)
+            {
+                if (!float.IsFinite(score))
+                    throw record.Error("finite log-probabilities", $"{score}: a weight of the model is not finite, or the temperature is too low");
+            }
+            return scores;
         }
         catch (InvalidDataException fault) when (!fault.Message.StartsWith(record.Location, StringComparison.Ordinal))
         {

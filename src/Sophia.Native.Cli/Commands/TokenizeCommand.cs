@@ -16,19 +16,19 @@ internal static class TokenizeCommand
         var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
         var decode = new Option<bool>("--decode") { Description = "from ids to text" };
         var command = new Command("tokenize", "Token ids of a text, or the text of token ids.") { tokenizer, text, data, output, decode };
-        command.SetAction(parsed => Run(parsed.GetValue(tokenizer)!, parsed.GetValue(text), parsed.GetValue(data), parsed.GetValue(output), parsed.GetValue(decode)));
+        command.SetAction(parsed => Run(new(parsed), parsed.GetValue(tokenizer)!, parsed.GetValue(text), parsed.GetValue(data), parsed.GetValue(output), parsed.GetValue(decode)));
         return command;
     }
 
-    private static int Run(string folder, string? text, string? data, string? output, bool decode)
+    private static int Run(CommandOutput report, string folder, string? text, string? data, string? output, bool decode)
     {
         if (text is null == data is null)
             throw new UsageException("tokenize: give either --text or --data.");
         var tokenizer = Qwen2Tokenizer.LoadWithInternVLTokens(folder);
-        CommandOutput.Records(output, lines =>
+        report.Records(output, lines =>
         {
             if (text is not null)
-                Write(lines, tokenizer, decode, text, decode ? ParseIds(text) : []);
+                Write(lines, tokenizer, decode, text, decode ? ParseIds(text) : [], "--text");
             else
                 WriteAll(lines, tokenizer, data!, decode);
         });
@@ -42,25 +42,25 @@ internal static class TokenizeCommand
             var key = decode ? "ids" : "text";
             var kind = decode ? JsonValueKind.Array : JsonValueKind.String;
             if (!line.Value.TryGetProperty(key, out var value) || value.ValueKind != kind)
-                throw line.Error($"a field \"{key}\" with {(decode ? "an array of ids" : "a text")}", "none");
+                throw line.Error($"a field \"{key}\" with {(decode ? "an array of ids" : "a text")}", value.ValueKind == JsonValueKind.Undefined ? "none" : $"{value.ValueKind}");
             var ids = new List<int>();
             if (decode)
             {
                 foreach (var item in value.EnumerateArray())
                     ids.Add(item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var id) ? id : throw line.Error("whole numbers in \"ids\"", item.GetRawText()));
             }
-            Write(lines, tokenizer, decode, decode ? "" : value.GetString()!, ids);
+            Write(lines, tokenizer, decode, decode ? "" : value.GetString()!, ids, line.Location);
         }
     }
 
-    private static void Write(JsonLinesWriter lines, Qwen2Tokenizer tokenizer, bool decode, string text, List<int> ids)
+    private static void Write(JsonLinesWriter lines, Qwen2Tokenizer tokenizer, bool decode, string text, List<int> ids, string place)
     {
         if (decode)
         {
             foreach (var id in ids)
             {
                 if (!tokenizer.Contains(id))
-                    throw new InvalidDataException($"Expected token ids of the tokenizer, below {tokenizer.VocabularySize}, found {id}.");
+                    throw new InvalidDataException($"{place}: expected token ids of the tokenizer, from 0 to {tokenizer.VocabularySize - 1}, found {id}.");
             }
             var decoded = tokenizer.Decode(ids.ToArray());
             lines.Write(json => json.WriteString("text", decoded));

@@ -25,32 +25,54 @@ internal static class TrainCommand
     private static int Run(ParseResult parsed, string folder, string data, string recipePath, string outputFolder, bool resume, CancellationToken cancellation)
     {
         var output = new CommandOutput(parsed);
+        var seed = SharedOptions.SeedOf(parsed);
         var recipe = Recipe.Load(recipePath);
+        RequireFree(outputFolder, resume);
+        var records = DataFile.Read(data);
         ParameterGroup[] trained = [.. Enum.GetValues<ParameterGroup>().Where(group => !recipe.Freeze.Contains(group))];
         using var session = ModelSession.Open(parsed, folder, trained);
-        var samples = ReadSamples(session, data, output);
+        var samples = ReadSamples(session, data, records, output);
+        ProgressLine? line = null;
         var run = new TrainingRun(session.Model, recipe, samples, new()
         {
             OutputFolder = outputFolder,
             Resume = resume,
-            Seed = SharedOptions.SeedOf(parsed),
+            Seed = seed,
             Layout = session.Layout,
             AddFiles = session.Processor.HasTokenizer ? session.Processor.Tokenizer.Save : null,
             Notice = output.Note,
-            Progress = progress => output.Note(string.Create(CultureInfo.InvariantCulture,
-                $"step {progress.Step} of {progress.TotalSteps}: loss {progress.Report.Loss:0.0000}, gradient norm {progress.Report.GradientNorm:0.000}, learning rate {progress.LearningRate:0.00e+0}, {progress.TokensPerSecond:0} tokens/s")),
+            Progress = progress =>
+            {
+                if (line is null)
+                {
+                    // The rate counts from the first step of this run on.
+                    line = new(output, "step", progress.TotalSteps);
+                    line.Report(progress.Step - 1);
+                }
+                line.Report(progress.Step, string.Create(CultureInfo.InvariantCulture,
+                    $": loss {progress.Report.Loss:0.0000}, gradient norm {progress.Report.GradientNorm:0.000}, learning rate {progress.LearningRate:0.00e+0}, {progress.TokensPerSecond:0} tokens/s"));
+            },
         });
-        var checkpoint = run.Execute(cancellation);
+        string checkpoint;
+        try
+        {
+            checkpoint = run.Execute(cancellation);
+        }
+        catch (OperationCanceledException stopped)
+        {
+            output.Note($"train: {stopped.Message} Go on with --resume.");
+            throw;
+        }
         output.Line($"checkpoint: {checkpoint}");
         output.Json(json => json.WriteString("checkpoint", checkpoint));
         return 0;
     }
 
-    private static List<Sample> ReadSamples(ModelSession session, string data, CommandOutput output)
+    private static List<Sample> ReadSamples(ModelSession session, string data, List<DataRecord> records, CommandOutput output)
     {
         var samples = new List<Sample>();
         var skipped = 0;
-        foreach (var record in RecordReader.Read(data))
+        foreach (var record in records)
         {
             if (record is TrajectoryRecord { Selected: false } or RawRecord { Selected: false })
             {
@@ -59,9 +81,18 @@ internal static class TrainCommand
             }
             if (record is QuestionRecord)
                 throw record.Error("a trajectory with \"response\", or a raw record with \"input_ids\"", "a question alone");
-            samples.Add(session.Encoder.ToSample(record));
+            samples.Add(session.Encoder.ToSample(record) with { Id = record.Location });
         }
         output.Note($"{data}: {samples.Count} records to train on, {skipped} not selected.");
         return samples;
+    }
+
+    /// <summary>The same as the run itself requires, before there is any work.</summary>
+    private static void RequireFree(string folder, bool resume)
+    {
+        if (File.Exists(folder))
+            throw new IOException($"{folder}: expected a new or empty folder, found a file: choose another name.");
+        if (!resume && Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+            throw new IOException($"{folder}: expected a new or empty folder, found files: choose another folder, or pass --resume to go on with this run.");
     }
 }

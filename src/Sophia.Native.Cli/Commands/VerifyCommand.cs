@@ -14,15 +14,15 @@ internal static class VerifyCommand
         var data = new Option<string?>("--data") { Description = "records with \"gold\" and \"answer\", or trajectories with a gold answer" };
         var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
         var command = new Command("verify", "Judges whether an answer equals the gold answer.") { gold, answer, data, output };
-        command.SetAction(parsed => Run(parsed.GetValue(gold), parsed.GetValue(answer), parsed.GetValue(data), parsed.GetValue(output)));
+        command.SetAction(parsed => Run(new(parsed), parsed.GetValue(gold), parsed.GetValue(answer), parsed.GetValue(data), parsed.GetValue(output)));
         return command;
     }
 
-    private static int Run(string? gold, string? answer, string? data, string? output)
+    private static int Run(CommandOutput report, string? gold, string? answer, string? data, string? output)
     {
         if (data is null ? gold is null || answer is null : gold is not null || answer is not null)
             throw new UsageException("verify: give either --gold and --answer, or --data.");
-        CommandOutput.Records(output, lines =>
+        report.Records(output, lines =>
         {
             if (data is null)
             {

@@ -71,10 +71,11 @@ public sealed class TrainingRun
             if (step <= trainer.Optimizer.StepCount)
                 continue;
             Step(trainer, batch, snapshots, step, planner.TotalSteps, metrics);
-            var last = step == planner.TotalSteps || cancellation.IsCancellationRequested;
-            if (last || (_recipe.CheckpointEvery > 0 && step % _recipe.CheckpointEvery == 0))
+            var interrupted = cancellation.IsCancellationRequested;
+            if (interrupted || step == planner.TotalSteps || (_recipe.CheckpointEvery > 0 && step % _recipe.CheckpointEvery == 0))
                 newest = Save(trainer, metrics);
-            cancellation.ThrowIfCancellationRequested();
+            if (interrupted && step < planner.TotalSteps)
+                throw new OperationCanceledException($"Interrupted after step {step} of {planner.TotalSteps}; its state is in {newest}.", cancellation);
         }
         return newest ?? Save(trainer, metrics);
     }
@@ -205,6 +206,7 @@ public sealed class TrainingRun
         var limit = isRecipes ? _recipe.MaximumSequenceTokens : positions;
         foreach (var sample in _samples)
         {
+            _model.Check(sample);
             if (sample.Length > limit)
                 throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the limit is {limit} ({(isRecipes ? "the recipe's max_sequence_tokens" : "the model's max_position_embeddings")}): shorten it{(isRecipes ? " or raise max_sequence_tokens" : "")}.");
             if (sample.TrainedTokens == 0)
