@@ -9,8 +9,6 @@ namespace Sophia.Native.Cli;
 /// <summary>A backend with a loaded model, as most verbs need it.</summary>
 internal sealed class ModelSession : IDisposable
 {
-    private const int MostThreads = 4096;
-
     private ModelSession(string folder, Backend backend, InternVLProcessor processor, ParameterSet parameters, InternVL model, CheckpointLayout layout)
     {
         Folder = folder;
@@ -41,13 +39,7 @@ internal sealed class ModelSession : IDisposable
     {
         if (parsed.GetValue(SharedOptions.Precision) == "bf16")
             throw new UsageException("--precision bf16: the cpu backend computes in fp32 in this version; leave the option out.");
-        var threads = parsed.GetValue(SharedOptions.Threads);
-        if (threads is < 0 or > MostThreads)
-            throw new UsageException($"--threads: expected 0 to {MostThreads}, found {threads}.");
-        var name = parsed.GetValue(SharedOptions.Backend)!;
-        if (string.IsNullOrWhiteSpace(name))
-            throw new UsageException("--backend: expected a name, found none.");
-        return Backend.Open(name, new() { Threads = threads });
+        return Backend.Open(parsed.GetValue(SharedOptions.Backend)!, new() { Threads = parsed.GetValue(SharedOptions.Threads) });
     }
 
     public static ModelSession Open(ParseResult parsed, string folder, params ReadOnlySpan<ParameterGroup> trained)

@@ -5,6 +5,8 @@ namespace Sophia.Native.Cli;
 /// <summary>The options that every verb takes.</summary>
 internal static class SharedOptions
 {
+    private const int MostThreads = 4096;
+
     public static readonly Option<string> Backend = new("--backend") { Description = "auto, cpu, or another registered backend with an optional :device", DefaultValueFactory = _ => "auto", Recursive = true };
 
     public static readonly Option<string> Precision = new("--precision") { Description = "fp32 (bf16 needs a backend that computes in it)", DefaultValueFactory = _ => "fp32", Recursive = true };
@@ -26,6 +28,16 @@ internal static class SharedOptions
     /// <summary>The seed of a round, which has 32 bits.</summary>
     public static uint RoundSeedOf(ParseResult parsed) => SeedOf(parsed) is <= uint.MaxValue and var seed ? (uint)seed
         : throw new UsageException($"--seed: expected at most {uint.MaxValue} for a round, found {parsed.GetValue(Seed)}.");
+
+    /// <summary>Refuses values out of range, whether or not the verb uses them.</summary>
+    public static void Check(ParseResult parsed)
+    {
+        if (parsed.GetValue(Threads) is < 0 or > MostThreads)
+            throw new UsageException($"--threads: expected 0 to {MostThreads}, found {parsed.GetValue(Threads)}.");
+        if (string.IsNullOrWhiteSpace(parsed.GetValue(Backend)))
+            throw new UsageException("--backend: expected a name, found none.");
+        SeedOf(parsed);
+    }
 
     private static IReadOnlyList<Option> Prepare()
     {

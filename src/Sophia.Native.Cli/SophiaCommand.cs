@@ -53,6 +53,7 @@ public static class SophiaCommand
     {
         try
         {
+            SharedOptions.Check(parsed);
             return await parsed.InvokeAsync(configuration, interruption);
         }
         catch (OperationCanceledException) when (interruption.IsCancellationRequested)

@@ -25,6 +25,7 @@ internal static class CaptionCommand
         {
             var options = round.Options(parsed);
             sampling.Check(parsed);
+            OutputPlace.RequireFolder(parsed.GetValue(output)!);
             using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
             using var store = OpenStore(parsed.GetValue(output)!, parsed.GetValue(data)!);
             var report = new CommandOutput(parsed);

@@ -21,8 +21,6 @@ internal static class DoctorCommand
         output.Line($"runtime   {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
         output.Line($"processor {Environment.ProcessorCount} threads, {RuntimeInformation.ProcessArchitecture}: AVX-512 {Say(Avx512F.IsSupported)}, AVX2 {Say(Avx2.IsSupported)}, FMA {Say(Fma.IsSupported)}, 128-bit vectors {Say(Vector128.IsHardwareAccelerated)}");
         output.Line($"memory    {CommandOutput.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)} available to this process");
-        if (threads is < 0 or > 4096)
-            throw new UsageException($"--threads: expected 0 to 4096, found {threads}.");
         string? chosen = null;
         var backends = new List<(string Name, bool IsAvailable, string Description)>();
         foreach (var name in (string[])["cpu", "cuda", "ilgpu"])

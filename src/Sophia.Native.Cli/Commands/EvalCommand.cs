@@ -27,6 +27,7 @@ internal static class EvalCommand
             sampling.Check(parsed);
             if (count > 1 && sampling.Options(parsed).Temperature == 0)
                 throw new UsageException($"--samples {count}: greedy answers to a question are all the same: give a --temperature above 0.");
+            OutputPlace.RequireFile(parsed.GetValue(output));
             var questions = ReadQuestions(parsed.GetValue(data)!);
             using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
             Run(new(parsed), session, questions, parsed.GetValue(output), count, session.Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed)), cancellation);

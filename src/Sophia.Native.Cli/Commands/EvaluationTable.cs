@@ -17,7 +17,7 @@ internal static class EvaluationTable
         {
             var name = row.Field is null ? "all" : $"{row.Field} {row.Value}";
             var any = samples == 1 ? "" : Invariant($"  pass@{samples} {row.Any.Value:0.0000} +- {row.Any.StandardError:0.0000}");
-            output.Line(Invariant($"{name,-44} pass@1 {row.One.Value:0.0000} +- {row.One.StandardError:0.0000}{any}  ({row.Questions} questions)"));
+            output.Line(Invariant($"{name,-44} pass@1 {row.One.Value:0.0000} +- {row.One.StandardError:0.0000}{any}  of {row.Questions}"));
         }
         output.Json(json =>
         {

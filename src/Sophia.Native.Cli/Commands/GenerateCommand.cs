@@ -30,6 +30,7 @@ internal static class GenerateCommand
             if (text is not null && parsed.GetValue(output) is not null)
                 throw new UsageException("generate: --out belongs to --data; a prompt's completion goes to stdout.");
             sampling.Check(parsed);
+            OutputPlace.RequireFile(parsed.GetValue(output));
             var rows = records is null ? [] : DataFile.Read(records);
             using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
             var options = session.Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed));

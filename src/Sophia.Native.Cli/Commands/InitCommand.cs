@@ -25,10 +25,7 @@ internal static class InitCommand
 
     private static int Run(ParseResult parsed, string configPath, string tokenizerFolder, string folder, string layoutName, string type)
     {
-        if (File.Exists(folder))
-            throw new IOException($"{folder}: expected a new or empty folder, found a file: choose another name.");
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
-            throw new IOException($"{folder}: expected a new or empty folder, found files: choose another one.");
+        OutputPlace.RequireNewFolder(folder, "choose another one");
         var config = InternVLConfig.Load(configPath);
         var tokenizer = Qwen2Tokenizer.LoadWithInternVLTokens(tokenizerFolder);
         if (tokenizer.VocabularySize > config.Text.VocabularySize)

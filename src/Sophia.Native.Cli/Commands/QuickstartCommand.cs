@@ -25,6 +25,7 @@ internal static class QuickstartCommand
         if (seeds is < 1 or > 1000)
             throw new UsageException($"--seeds: expected 1 to 1000, found {seeds}.");
         var arms = ParseArms(armNames);
+        OutputPlace.RequireFolder(folder);
         var output = new CommandOutput(parsed);
         using var backend = ModelSession.OpenBackend(parsed);
         output.Note(backend.Description);

@@ -20,6 +20,7 @@ internal static class RewardCommand
         command.SetAction((parsed, cancellation) =>
         {
             var options = round.Options(parsed) with { WriteUnselected = !parsed.GetValue(selectedOnly) };
+            OutputPlace.RequireFile(parsed.GetValue(output));
             using var opened = RolloutStore.OpenForReading(parsed.GetValue(store)!);
             Run(new(parsed), opened, parsed.GetValue(tokenizer), options.WithNumbersOf(opened), parsed.GetValue(output), cancellation);
             return Task.FromResult(0);

@@ -32,11 +32,22 @@ internal static class RolloutCommand
                 throw new UsageException("rollout: give --model, --data, --store, --reasoner and --out, or --store and --status.");
             sampling.Check(parsed);
             reasoner.Check(parsed);
-            using var opened = CaptionCommand.OpenStore(parsed.GetValue(store)!, questions);
-            using (var session = ModelSession.Open(parsed, policy))
+            OutputPlace.RequireFolder(parsed.GetValue(store)!);
+            OutputPlace.RequireFile(path);
+            // The model first: a store is only begun for one that can be read.
+            var session = ModelSession.Open(parsed, policy);
+            try
+            {
+                using var opened = CaptionCommand.OpenStore(parsed.GetValue(store)!, questions);
                 await CaptionCommand.Run(parsed, report, session, opened, sampling, options, cancellation);
-            await ReasonCommand.Run(parsed, report, opened, reasoner, options, cancellation);
-            RewardCommand.Run(report, opened, policy, options, path, cancellation);
+                session.Dispose();
+                await ReasonCommand.Run(parsed, report, opened, reasoner, options, cancellation);
+                RewardCommand.Run(report, opened, policy, options, path, cancellation);
+            }
+            finally
+            {
+                session.Dispose();
+            }
             return 0;
         });
         return command;

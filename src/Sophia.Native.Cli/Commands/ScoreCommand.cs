@@ -23,6 +23,7 @@ internal static class ScoreCommand
     {
         if (!(temperature > 0) || !float.IsFinite(temperature))
             throw new UsageException($"--temperature: expected a positive number, found {temperature}.");
+        OutputPlace.RequireFile(output);
         var records = DataFile.Read(data);
         using var session = ModelSession.Open(parsed, folder);
         using var scorer = new SampleScorer(session.Model);

@@ -21,6 +21,7 @@ internal static class TilesCommand
     {
         if (maximum is < 1 or > 1024)
             throw new UsageException($"--max-tiles: expected 1 to 1024, found {maximum}.");
+        OutputPlace.RequireFolder(folder);
         var set = ImageTiler.Tile(ImageDecoder.Load(path), new() { MaximumTiles = maximum });
         Directory.CreateDirectory(folder);
         for (var tile = 0; tile < set.Tiles.Length; tile++)

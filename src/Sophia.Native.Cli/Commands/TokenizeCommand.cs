@@ -24,6 +24,7 @@ internal static class TokenizeCommand
     {
         if (text is null == data is null)
             throw new UsageException("tokenize: give either --text or --data.");
+        OutputPlace.RequireFile(output);
         var tokenizer = Qwen2Tokenizer.LoadWithInternVLTokens(folder);
         report.Records(output, lines =>
         {

@@ -27,7 +27,10 @@ internal static class TrainCommand
         var output = new CommandOutput(parsed);
         var seed = SharedOptions.SeedOf(parsed);
         var recipe = Recipe.Load(recipePath);
-        RequireFree(outputFolder, resume);
+        if (resume)
+            OutputPlace.RequireFolder(outputFolder);
+        else
+            OutputPlace.RequireNewFolder(outputFolder, "choose another folder, or pass --resume to go on with this run");
         var records = DataFile.Read(data);
         ParameterGroup[] trained = [.. Enum.GetValues<ParameterGroup>().Where(group => !recipe.Freeze.Contains(group))];
         using var session = ModelSession.Open(parsed, folder, trained);
@@ -85,14 +88,5 @@ internal static class TrainCommand
         }
         output.Note($"{data}: {samples.Count} records to train on, {skipped} not selected.");
         return samples;
-    }
-
-    /// <summary>The same as the run itself requires, before there is any work.</summary>
-    private static void RequireFree(string folder, bool resume)
-    {
-        if (File.Exists(folder))
-            throw new IOException($"{folder}: expected a new or empty folder, found a file: choose another name.");
-        if (!resume && Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
-            throw new IOException($"{folder}: expected a new or empty folder, found files: choose another folder, or pass --resume to go on with this run.");
     }
 }

@@ -22,6 +22,7 @@ internal static class VerifyCommand
     {
         if (data is null ? gold is null || answer is null : gold is not null || answer is not null)
             throw new UsageException("verify: give either --gold and --answer, or --data.");
+        OutputPlace.RequireFile(output);
         report.Records(output, lines =>
         {
             if (data is null)

@@ -1,0 +1,54 @@
+namespace Sophia.Native.Cli;
+
+/// <summary>Asks before the work whether its results can be written, and leaves nothing behind.</summary>
+internal static class OutputPlace
+{
+    /// <summary>Refuses a file that cannot be written.</summary>
+    /// <param name="path">The file; null for stdout.</param>
+    public static void RequireFile(string? path)
+    {
+        if (path is null)
+            return;
+        if (Directory.Exists(path))
+            throw new IOException($"{path}: expected a file name to write to, found a folder.");
+        Probe(path, Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/");
+    }
+
+    /// <summary>Refuses a folder that cannot be written to or made.</summary>
+    public static void RequireFolder(string path)
+    {
+        if (File.Exists(path))
+            throw new IOException($"{path}: expected a folder, found a file: choose another name.");
+        Probe(path, Path.GetFullPath(path));
+    }
+
+    /// <summary>Refuses a folder that cannot be written to or that holds something already.</summary>
+    public static void RequireNewFolder(string path, string advice)
+    {
+        RequireFolder(path);
+        if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            throw new IOException($"{path}: expected a new or empty folder, found files: {advice}.");
+    }
+
+    private static void Probe(string path, string folder)
+    {
+        var existing = folder;
+        while (!Directory.Exists(existing))
+        {
+            if (File.Exists(existing))
+                throw new IOException($"{path}: expected a folder at {existing}, found a file.");
+            existing = Path.GetDirectoryName(existing) ?? throw new IOException($"{path}: expected a place that can be written to, found no folder above it.");
+        }
+        var probe = Path.Combine(existing, $".sophia-{Environment.ProcessId}-{Guid.NewGuid():N}.tmp");
+        try
+        {
+            using (new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+            {
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{path}: expected a place that can be written to, found that {existing} refuses a new file: choose another place or its permissions.", fault);
+        }
+    }
+}
