@@ -206,9 +206,9 @@ public sealed class TrainingRun
         var limit = isRecipes ? _recipe.MaximumSequenceTokens : positions;
         foreach (var sample in _samples)
         {
-            _model.Check(sample);
             if (sample.Length > limit)
                 throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the limit is {limit} ({(isRecipes ? "the recipe's max_sequence_tokens" : "the model's max_position_embeddings")}): shorten it{(isRecipes ? " or raise max_sequence_tokens" : "")}.");
+            _model.Check(sample);
             if (sample.TrainedTokens == 0)
                 throw new InvalidDataException($"Sample '{sample.Id}': expected at least one trained token, found none: its response is empty or its loss_mask is zero.");
             if (_recipe.Divergence != DivergenceEstimator.None && _recipe.Reference == ReferenceSource.Record && sample.ReferenceLogProbabilities is null)
