@@ -83,17 +83,17 @@ public readonly ref struct ObjectiveMetrics
     /// <param name="logRatio">log of the ratio before clipping.</param>
     public static int Bin(float logRatio) => (int)Math.Clamp(MathF.Floor((logRatio + 4f) * 16f), 0f, HistogramBins - 1);
 
-    /// <summary>The ratio below which the given share of tokens lies: the upper edge of its bin.</summary>
+    /// <summary>The ratio below which the given share of tokens lies: the upper edge of its bin, or the largest ratio where that is smaller or the bin is the open one.</summary>
     /// <param name="share">Between 0 and 1.</param>
     public double RatioPercentile(double share)
     {
         var wanted = share * Tokens;
         var seen = 0.0;
-        for (var bin = 0; bin < HistogramBins; bin++)
+        for (var bin = 0; bin + 1 < HistogramBins; bin++)
         {
             seen += _block[HistogramIndex + bin];
             if (seen >= wanted)
-                return Math.Exp((bin + 1) / 16.0 - 4.0);
+                return Math.Min(Math.Exp((bin + 1) / 16.0 - 4.0), RatioMaximum);
         }
         return RatioMaximum;
     }
