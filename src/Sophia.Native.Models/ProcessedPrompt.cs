@@ -1,7 +1,3 @@
-using Sophia.Native.Data.Chat;
-using Sophia.Native.Data.Images;
-using Sophia.Native.Data.Tokenization;
-
 namespace Sophia.Native.Models;
 
 /// <summary>A prompt as the model takes it.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Sophia.Native.Data.Records;
 
 /// <summary>Reads JSON lines files: UTF-8 with or without a byte order mark, one object a line, empty lines skipped.</summary>

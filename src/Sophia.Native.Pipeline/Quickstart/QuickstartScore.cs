@@ -1,5 +1,3 @@
-using Sophia.Native.Models.Generation;
-
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>What a model does on held-out questions under one way of sampling.</summary>

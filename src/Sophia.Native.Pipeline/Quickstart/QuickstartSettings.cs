@@ -1,5 +1,3 @@
-using Sophia.Native.Rewards;
-
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>The sizes of the quickstart. The defaults are those at which the loop works in minutes; the learning tests run them as they are.</summary>

@@ -1,5 +1,3 @@
-using Sophia.Native.Rewards;
-
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>A trajectory that an arm trains on.</summary>

@@ -1,6 +1,3 @@
-using Sophia.Native.Models;
-using Sophia.Native.Training;
-
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>A probe of the warm-up.</summary>

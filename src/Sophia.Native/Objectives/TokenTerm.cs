@@ -1,6 +1,3 @@
-using System.Runtime.Intrinsics;
-using Sophia.Native.Cpu;
-
 namespace Sophia.Native.Objectives;
 
 /// <summary>What one trained token contributes: the loss before its normalizer, the derivative by its log-probability, and the ratio before clipping.</summary>
