@@ -158,23 +158,28 @@ public sealed class PackedBatch
             throw new InvalidDataException($"Sample '{sample.Id}': expected at least one token, found none.");
         if (sample.Length > config.Text.MaxPositionEmbeddings)
             throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the model was trained for {config.Text.MaxPositionEmbeddings} (max_position_embeddings): shorten it.");
+        CheckLength(sample, "loss_mask", sample.LossMask?.Length);
+        CheckLength(sample, "token_weights", sample.TokenWeights?.Length);
+        CheckLength(sample, "behavior_logprobs", sample.BehaviorLogProbabilities?.Length);
+        CheckLength(sample, "reference_logprobs", sample.ReferenceLogProbabilities?.Length);
         var visual = 0;
         for (var i = 0; i < sample.Length; i++)
         {
             var id = sample.InputIds[i];
             if ((uint)id >= (uint)config.Text.VocabularySize)
                 throw new InvalidDataException($"Sample '{sample.Id}': expected token ids in [0, {config.Text.VocabularySize}), found {id} at position {i}.");
-            visual += id == imageTokenId ? 1 : 0;
+            visual += IsVisual(sample, i, imageTokenId) ? 1 : 0;
         }
         if (visual != sample.TileCount * visualTokensPerTile)
-            throw new InvalidDataException($"Sample '{sample.Id}': {sample.TileCount} tiles need {sample.TileCount * visualTokensPerTile} image tokens ({visualTokensPerTile} each), found {visual}.");
+            throw new InvalidDataException($"Sample '{sample.Id}': {sample.TileCount} tiles need {sample.TileCount * visualTokensPerTile} image tokens with loss_mask 0 ({visualTokensPerTile} each), found {visual}.");
         if ((sample.PixelValues?.Length ?? 0) != sample.TileCount * (long)tileElements)
             throw new InvalidDataException($"Sample '{sample.Id}': expected {sample.TileCount} tiles of {tileElements} pixel values, found {sample.PixelValues?.Length ?? 0} values.");
-        CheckLength(sample, "loss_mask", sample.LossMask?.Length);
-        CheckLength(sample, "token_weights", sample.TokenWeights?.Length);
-        CheckLength(sample, "behavior_logprobs", sample.BehaviorLogProbabilities?.Length);
-        CheckLength(sample, "reference_logprobs", sample.ReferenceLogProbabilities?.Length);
     }
+
+    /// <summary>
+    /// Whether a token stands for a part of an image. One that is trained was drawn by a policy: it showed no image when it was drawn, so that it keeps its own embedding here too.
+    /// </summary>
+    private static bool IsVisual(Sample sample, int index, int imageTokenId) => sample.InputIds[index] == imageTokenId && (sample.LossMask is null || !sample.LossMask[index]);
 
     private static void CheckLength(Sample sample, string name, int? length)
     {
@@ -191,7 +196,7 @@ public sealed class PackedBatch
             var predicts = predicted < sample.Length;
             _hostIds[row] = sample.InputIds[i];
             _hostPositions[row] = i;
-            _hostVisualRows[row] = sample.TileCount > 0 && sample.InputIds[i] == imageTokenId ? visualRow++ : -1;
+            _hostVisualRows[row] = IsVisual(sample, i, imageTokenId) ? visualRow++ : -1;
             _hostTargets[row] = predicts ? sample.InputIds[predicted] : -1;
             _hostTrained[row] = predicts && sample.LossMask is not null && sample.LossMask[predicted] ? (byte)1 : (byte)0;
             _hostWeights[row] = predicts ? sample.TokenWeights?[predicted] ?? 1f : 0f;

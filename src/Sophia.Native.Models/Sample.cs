@@ -18,7 +18,7 @@ public sealed record Sample
     /// <summary>I, number of tiles.</summary>
     public int TileCount { get; init; }
 
-    /// <summary>[T] whether the prediction of the token is trained; null where nothing is.</summary>
+    /// <summary>[T] whether the prediction of the token is trained; null where nothing is. An image token that is trained is a drawn token like others and stands for no part of an image.</summary>
     public bool[]? LossMask { get; init; }
 
     /// <summary>[T] rewards or advantages; null for 1.</summary>

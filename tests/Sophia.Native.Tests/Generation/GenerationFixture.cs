@@ -42,7 +42,7 @@ internal static class GenerationFixture
     }
 
     /// <summary>The log-probabilities of the continuations' tokens, scored as whole sequences, packed into batches of a token budget.</summary>
-    public static float[][] Score(TinyModel tiny, GenerationRequest[] requests, int[][] continuations, float temperature, int budget)
+    public static float[][] Score(TinyModel tiny, GenerationRequest[] requests, GenerationResult[] continuations, float temperature, int budget)
     {
         using var workspace = ModelWorkspace.Allocate(tiny.Backend, TinyModel.Config, new() { MaximumTokens = budget, MaximumSequences = requests.Length, MaximumTiles = 2 * requests.Length, HeadChunk = 11 });
         var scores = new float[requests.Length][];
@@ -50,16 +50,18 @@ internal static class GenerationFixture
         {
             var samples = new List<Sample>();
             var tokens = 0;
-            for (var i = first; i < requests.Length && tokens + requests[i].PromptIds.Length + continuations[i].Length <= budget; i++)
+            for (var i = first; i < requests.Length && tokens + requests[i].PromptIds.Length + continuations[i].OutputIds.Length <= budget; i++)
             {
-                samples.Add(new() { Id = requests[i].Id, InputIds = [.. requests[i].PromptIds, .. continuations[i]], PixelValues = requests[i].PixelValues, TileCount = requests[i].TileCount });
+                var mask = new bool[requests[i].PromptIds.Length + continuations[i].OutputIds.Length];
+                mask.AsSpan(requests[i].PromptIds.Length).Fill(true);
+                samples.Add(new() { Id = requests[i].Id, InputIds = [.. requests[i].PromptIds, .. continuations[i].OutputIds], PixelValues = requests[i].PixelValues, TileCount = requests[i].TileCount, LossMask = mask });
                 tokens += samples[^1].Length;
             }
             workspace.Batch.Pack(samples.ToArray(), TinyModel.ImageToken);
             tiny.Model.Forward(workspace);
             var packed = tiny.Download(tiny.Model.Score(workspace, temperature).LogProbabilities);
             for (var i = 0; i < samples.Count; i++)
-                scores[first + i] = packed.AsSpan(workspace.Batch.Offsets[i] + requests[first + i].PromptIds.Length - 1, continuations[first + i].Length).ToArray();
+                scores[first + i] = packed.AsSpan(workspace.Batch.Offsets[i] + requests[first + i].PromptIds.Length - 1, continuations[first + i].OutputIds.Length).ToArray();
             first += samples.Count;
         }
         return scores;
