@@ -23,8 +23,7 @@ public static class SophiaCommand
         var parsed = Root().Parse(arguments);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var fault in UsageErrors.Describe(parsed))
-                error.WriteLine($"sophia: {fault}");
+            error.WriteLine($"sophia: {UsageErrors.Describe(parsed)}");
             var verb = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
             error.WriteLine($"sophia: 'sophia{verb} --help' says more.");
             return Misused;

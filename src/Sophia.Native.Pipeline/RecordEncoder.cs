@@ -35,8 +35,20 @@ public sealed class RecordEncoder(InternVLProcessor processor)
     /// <summary>The prompt that the policy answers: system message, images, question with options.</summary>
     /// <param name="question">The question.</param>
     /// <param name="system">The system message; null for the question's or the model's own.</param>
-    public ProcessedPrompt Prompt(QuestionRecord question, string? system = null) =>
-        Processor.Process(system ?? question.System, Prompts.ForPolicy(question), question.ImagePaths());
+    /// <exception cref="InvalidDataException">An image is missing or broken; the message begins with the record's place.</exception>
+    public ProcessedPrompt Prompt(QuestionRecord question, string? system = null)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        var images = question.ImagePaths();
+        try
+        {
+            return Processor.Process(system ?? question.System, Prompts.ForPolicy(question), images);
+        }
+        catch (InvalidDataException fault) when (question.Location.Length > 0)
+        {
+            throw new InvalidDataException($"{question.Location}: {fault.Message}", fault);
+        }
+    }
 
     private Sample ToSample(QuestionRecord question)
     {

@@ -68,17 +68,12 @@ public sealed class RolloutStore : IDisposable
         ArgumentNullException.ThrowIfNull(questions);
         CheckIds(questions);
         Directory.CreateDirectory(folder);
+        // Before the lock too, so that a folder of something else stays as it was.
+        CheckEmpty(folder);
         WriterLock writer = new(folder);
         try
         {
-            foreach (string entry in Directory.EnumerateFileSystemEntries(folder))
-            {
-                // What an attempt leaves that was killed before its manifest stood.
-                string name = Path.GetFileName(entry);
-                if (name is not (WriterLock.LockName or WriterLock.HolderName or "questions.jsonl") && !name.EndsWith(".tmp", StringComparison.Ordinal))
-                    throw new IOException($"{folder}: expected an empty folder for a new store, found {name} in it");
-            }
-
+            CheckEmpty(folder);
             AtomicFile.WriteRecords(QuestionsPath(folder), questions);
             RolloutManifest manifest = RolloutManifest.New(QuestionsPath(folder));
             manifest.Write(Path.Combine(folder, "manifest.json"));
@@ -228,6 +223,17 @@ public sealed class RolloutStore : IDisposable
     private void RequireWriter()
     {
         if (_lock is null) throw new InvalidOperationException("The store was opened for reading.");
+    }
+
+    private static void CheckEmpty(string folder)
+    {
+        foreach (string entry in Directory.EnumerateFileSystemEntries(folder))
+        {
+            // What an attempt leaves that was killed before its manifest stood.
+            string name = Path.GetFileName(entry);
+            if (name is not (WriterLock.LockName or WriterLock.HolderName or "questions.jsonl") && !name.EndsWith(".tmp", StringComparison.Ordinal))
+                throw new IOException($"{folder}: expected an empty folder for a new store, found {name} in it");
+        }
     }
 
     private static void CheckIds(IReadOnlyList<QuestionRecord> questions)
