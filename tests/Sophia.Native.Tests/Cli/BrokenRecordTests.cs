@@ -1,3 +1,5 @@
+using Sophia.Native.Models.Files;
+
 namespace Sophia.Native.Tests.Cli;
 
 /// <summary>Data, recipes and places that do not fit: one line with file and line number, exit code 1, nothing written.</summary>
@@ -47,8 +49,24 @@ public sealed class BrokenRecordTests(SmallWorld world) : IClassFixture<SmallWor
     public async Task Image_tokens_that_do_not_match_the_tiles()
     {
         var image = await ImageToken();
-        var data = _folder.Write("data.jsonl", $$"""{"input_ids":[1,{{image}},3],"loss_mask":[0,1,1]}""" + "\n");
-        string[] expected = [data + ":1", "0 tiles need 0 image tokens", "found 1"];
+        var pixels = _folder.File("pixels.safetensors");
+        using (var writer = SafetensorsWriter.Create(pixels, [new("p", FileElementType.F32, [1, 3, 8, 8]), new("q", FileElementType.F32, [1, 3, 8, 7])]))
+        {
+            writer.WriteFloats("p", new float[192]);
+            writer.WriteFloats("q", new float[168]);
+            writer.Commit();
+        }
+        // A tile has four visual tokens.
+        await Refuse($$"""{"input_ids":[1,{{image}},{{image}},3],"loss_mask":[0,0,0,1],"pixel_values":"pixels.safetensors#p"}""", "1 tiles need 4 image tokens", "found 2");
+        await Refuse($$"""{"input_ids":[1,2,3],"loss_mask":[0,0,1],"pixel_values":"pixels.safetensors#p"}""", "1 tiles need 4 image tokens", "found 0");
+        await Refuse("""{"input_ids":[1,2,3],"loss_mask":[0,0,1],"pixel_values":"pixels.safetensors#q"}""", "[tiles, 3, 8, 8]", "[1, 3, 8, 7]");
+        await Refuse("""{"input_ids":[1,2,3],"loss_mask":[0,0,1],"pixel_values":"pixels.safetensors#r"}""", "\"r\"", "none of that name");
+    }
+
+    private async Task Refuse(string line, params string[] parts)
+    {
+        var data = _folder.Write("data.jsonl", line + "\n");
+        string[] expected = [data + ":1", .. parts];
         await CommandLine.Refuse(1, _folder.Path, expected, "score", "--model", world.Model, "--data", data);
         await CommandLine.Refuse(1, _folder.Path, expected, "generate", "--model", world.Model, "--data", data, "--max-new-tokens", "2");
         await CommandLine.Refuse(1, _folder.Path, expected, "train", "--model", world.Model, "--data", data, "--recipe", world.Recipe, "--out", _folder.File("run"));
