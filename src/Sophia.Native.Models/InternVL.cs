@@ -18,6 +18,8 @@ public sealed class InternVL : IDisposable
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(parameters);
+        CheckHeadSize(config.Vision.HeadSize, "the vision encoder (hidden_size / num_attention_heads)");
+        CheckHeadSize(config.Text.HeadSize, "the decoder (head_dim)");
         Config = config;
         Parameters = parameters;
         ImageTokenId = imageTokenId ?? config.ImageTokenId ?? -1;
@@ -160,6 +162,13 @@ public sealed class InternVL : IDisposable
         Projector.Backward(dEncoded, workspace.Projector, batch.VisualTokenCount, vision.Grid);
         if (trainsVision)
             Vision.Backward(vision, batch.TileCount);
+    }
+
+    /// <summary>The attention operations serve these sizes; said here, before anything is computed.</summary>
+    private static void CheckHeadSize(int headSize, string where)
+    {
+        if (headSize is < 16 or > 128 || headSize % 16 != 0)
+            throw new InvalidDataException($"Expected a head size that is a multiple of 16 from 16 to 128 in {where}, found {headSize}: this model is not supported.");
     }
 
     private void FillRopeTable()
