@@ -5,12 +5,13 @@ namespace Sophia.Native.Models;
 /// Applied Statistics 37, 1988), whose relative error is about 1e-7. Every operation used is exactly defined by IEEE 754, the logarithm below included, so the numbers
 /// are the same on every machine; those of the system's mathematical library would not be.
 /// </summary>
-internal static class NormalDistribution
+public static class NormalDistribution
 {
     private const double Sqrt2 = 1.4142135623730951;
     private const double Ln2 = 0.6931471805599453;
 
     /// <summary>The normal number of a uniform word: the quantile of (word + 1/2) / 2^32, between -6.3 and 6.3.</summary>
+    /// <param name="word">A word of <see cref="Philox.Block"/>.</param>
     public static double FromWord(uint word) => Quantile((word + 0.5) * (1.0 / 4294967296.0));
 
     /// <summary>The point below which a share <paramref name="probability"/> of the standard normal distribution lies.</summary>

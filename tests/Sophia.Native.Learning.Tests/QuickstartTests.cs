@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Sophia.Native.Pipeline.Quickstart;
 using Sophia.Native.Pipeline.Quickstart.Report;
@@ -21,6 +22,8 @@ public sealed class QuickstartTests
             Assert.True(full.Sampled.Count >= 1500);
             Assert.True(full.Sampled.StandardErrorsAbove(untrained.Sampled) > 5, Compare(full, untrained));
             Assert.True(full.Sampled.StandardErrorsAbove(random.Sampled) > 3, Compare(full, random));
+            using var process = Process.GetCurrentProcess();
+            Assert.True(process.PeakWorkingSet64 <= 2_000_000_000, $"The process took {process.PeakWorkingSet64 / 1e9:0.00} GB.");
             Assert.Contains("<svg", File.ReadAllText(Path.Combine(folder, "report.html")), StringComparison.Ordinal);
             Assert.NotEmpty(File.ReadAllLines(Path.Combine(folder, "trajectories-full.jsonl")));
         }

@@ -42,12 +42,13 @@ public sealed class QuickstartEvaluation
     /// <param name="slow">With the slow-thinking prompt, or directly.</param>
     /// <param name="maximumNewTokens">The most tokens of a response.</param>
     /// <param name="sampling">How tokens are drawn.</param>
-    public QuickstartScore Answer(QuickstartPolicy policy, bool slow, int maximumNewTokens, SamplingOptions sampling)
+    /// <param name="cancellation">Ends early.</param>
+    public QuickstartScore Answer(QuickstartPolicy policy, bool slow, int maximumNewTokens, SamplingOptions sampling, CancellationToken cancellation)
     {
         var prompts = new (int[], float[]?)[_scenes.Length];
         for (var i = 0; i < prompts.Length; i++)
             prompts[i] = (policy.Encoder.EncodePrompt(slow ? WorldLanguage.SlowSystemMessage : WorldLanguage.PlainSystemMessage, _questions[i].Text, hasImage: true), _pixels[i]);
-        var results = policy.Generate(prompts, maximumNewTokens, sampling);
+        var results = policy.Generate(prompts, maximumNewTokens, sampling, cancellation);
         var responses = new string[results.Length];
         var claims = new ClaimCounts(0, 0);
         long tokens = 0;
@@ -66,14 +67,15 @@ public sealed class QuickstartEvaluation
     /// <param name="policy">The model.</param>
     /// <param name="count">Number of scenes.</param>
     /// <param name="seed">Seed of the sampling.</param>
-    public CaptionScore Caption(QuickstartPolicy policy, int count, ulong seed)
+    /// <param name="cancellation">Ends early.</param>
+    public CaptionScore Caption(QuickstartPolicy policy, int count, ulong seed, CancellationToken cancellation)
     {
         var prompt = policy.Encoder.EncodePrompt(WorldLanguage.PlainSystemMessage, WorldLanguage.CaptionInstruction, hasImage: true);
         var prompts = new (int[], float[]?)[Math.Min(count, _scenes.Length)];
         for (var i = 0; i < prompts.Length; i++)
             prompts[i] = (prompt, _pixels[i]);
         var score = new CaptionScore();
-        var results = policy.Generate(prompts, QuickstartRound.MaximumCaptionTokens, new() { Seed = seed });
+        var results = policy.Generate(prompts, QuickstartRound.MaximumCaptionTokens, new() { Seed = seed }, cancellation);
         for (var i = 0; i < results.Length; i++)
             score += QuickstartMetrics.ScoreCaption(policy.Encoder.Decode(results[i].OutputIds), _scenes[i]);
         return score;

@@ -5,6 +5,8 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// <summary>The quickstart's InternVL in the small: one tile of 56 pixels becomes four visual tokens, one a cell of the world.</summary>
 public static class QuickstartModel
 {
+    private const uint InitializationPurpose = 0x494E_4954;
+
     /// <summary>The configuration: vision encoder of 2 layers x 64, decoder of 3 layers x 128 with 4 query and 2 key-value heads.</summary>
     /// <param name="vocabularySize">Of the quickstart's tokenizer.</param>
     /// <param name="imageTokenId">Its token for visual positions.</param>
@@ -79,17 +81,9 @@ public static class QuickstartModel
         return writesResidual ? deviation / Math.Sqrt(2 * layers) : deviation;
     }
 
-    /// <summary>Box-Muller over Philox words.</summary>
     private static void FillNormal(Span<float> values, double deviation, uint parameter, ulong seed)
     {
-        for (var i = 0; i < values.Length; i += 2)
-        {
-            var (first, second, _, _) = Philox.Block((uint)i, parameter, 0, 0x494E_4954, seed);
-            var radius = deviation * Math.Sqrt(-2 * Math.Log(Philox.ToUnit(first)));
-            var angle = 2 * Math.PI * Philox.ToUnit(second);
-            values[i] = (float)(radius * Math.Cos(angle));
-            if (i + 1 < values.Length)
-                values[i + 1] = (float)(radius * Math.Sin(angle));
-        }
+        for (var i = 0; i < values.Length; i++)
+            values[i] = (float)(deviation * NormalDistribution.FromWord(Philox.Block((uint)i, parameter, 0, InitializationPurpose, seed).X0));
     }
 }

@@ -36,8 +36,9 @@ public sealed class QuickstartPolicy : IDisposable
     /// <param name="prompts">Tokens of each prompt with the picture it is about, or null; prompts about one picture should share the array and stand together.</param>
     /// <param name="maximumNewTokens">The most tokens of an answer.</param>
     /// <param name="sampling">How tokens are drawn.</param>
+    /// <param name="cancellation">Ends early.</param>
     /// <returns>The answers in the order of the prompts.</returns>
-    public GenerationResult[] Generate(IReadOnlyList<(int[] Prompt, float[]? Pixels)> prompts, int maximumNewTokens, SamplingOptions sampling)
+    public GenerationResult[] Generate(IReadOnlyList<(int[] Prompt, float[]? Pixels)> prompts, int maximumNewTokens, SamplingOptions sampling, CancellationToken cancellation)
     {
         var requests = new GenerationRequest[prompts.Count];
         for (var i = 0; i < requests.Length; i++)
@@ -46,7 +47,7 @@ public sealed class QuickstartPolicy : IDisposable
             requests[i] = new() { Id = $"prompt {i}", PromptIds = prompt, PixelValues = pixels, TileCount = pixels is null ? 0 : 1, SampleNumber = i };
         }
         using var generator = new Generator(Model, GeneratorPlan.For(requests, maximumNewTokens, Slots, PrefillTokens));
-        return generator.Generate(requests, new() { Sampling = sampling, MaximumNewTokens = maximumNewTokens, StopIds = [Encoder.EndOfTurn] });
+        return generator.Generate(requests, new() { Sampling = sampling, MaximumNewTokens = maximumNewTokens, StopIds = [Encoder.EndOfTurn] }, cancellation);
     }
 
     /// <summary>Frees model and parameters.</summary>

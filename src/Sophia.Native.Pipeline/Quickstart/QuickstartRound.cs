@@ -22,7 +22,8 @@ public sealed class QuickstartRound
     /// <param name="policy">The policy at the start of the round.</param>
     /// <param name="settings">Sizes and seed.</param>
     /// <param name="progress">Called with what is being done.</param>
-    public QuickstartRound(QuickstartPolicy policy, QuickstartSettings settings, Action<string> progress)
+    /// <param name="cancellation">Ends early.</param>
+    public QuickstartRound(QuickstartPolicy policy, QuickstartSettings settings, Action<string> progress, CancellationToken cancellation)
     {
         _settings = settings;
         _backend = policy.Model.Backend;
@@ -35,7 +36,7 @@ public sealed class QuickstartRound
             Pixels[scene] = TaskEncoder.RenderPixels(Scenes[scene]);
         }
         progress($"captions: {settings.Captions} of each of {settings.Scenes} scenes");
-        CaptionTexts = Caption(policy);
+        CaptionTexts = Caption(policy, cancellation);
         Pairs = settings.Scenes * settings.QuestionsPerScene;
         Questions = new PriceQuestion[Pairs];
         for (var pair = 0; pair < Pairs; pair++)
@@ -46,7 +47,7 @@ public sealed class QuickstartRound
         _lengths = new int[Pairs * columns];
         _captionRewards = new float[Pairs * settings.Captions];
         progress($"reasoning: {settings.Answers} answers to each of {Pairs * settings.Captions} captions and questions");
-        Reason(policy.Encoder);
+        Reason(policy.Encoder, cancellation);
         Propagate();
     }
 
@@ -142,24 +143,25 @@ public sealed class QuickstartRound
         return new(selected.Count, captions, claims, selected.Count == 0 ? 0 : (double)tokens / selected.Count);
     }
 
-    private string[] Caption(QuickstartPolicy policy)
+    private string[] Caption(QuickstartPolicy policy, CancellationToken cancellation)
     {
         var prompt = policy.Encoder.EncodePrompt(WorldLanguage.PlainSystemMessage, WorldLanguage.CaptionInstruction, hasImage: true);
         var prompts = new (int[], float[]?)[_settings.Scenes * _settings.Captions];
         for (var i = 0; i < prompts.Length; i++)
             prompts[i] = (prompt, Pixels[i / _settings.Captions]);
-        var results = policy.Generate(prompts, MaximumCaptionTokens, new() { Seed = _settings.Seed + 1 });
+        var results = policy.Generate(prompts, MaximumCaptionTokens, new() { Seed = _settings.Seed + 1 }, cancellation);
         var texts = new string[results.Length];
         for (var i = 0; i < texts.Length; i++)
             texts[i] = policy.Encoder.Decode(results[i].OutputIds);
         return texts;
     }
 
-    private void Reason(TaskEncoder encoder)
+    private void Reason(TaskEncoder encoder, CancellationToken cancellation)
     {
         var reasoner = new WorldReasoner(_settings.Seed);
         for (var pair = 0; pair < Pairs; pair++)
         {
+            cancellation.ThrowIfCancellationRequested();
             var gold = Questions[pair].AnswerText(Scenes[SceneOf(pair)]);
             for (var caption = 0; caption < _settings.Captions; caption++)
             {

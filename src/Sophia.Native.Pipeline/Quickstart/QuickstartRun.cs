@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Sophia.Native.Data.Images;
 using Sophia.Native.Data.Records;
 using Sophia.Native.Data.Tokenization;
 using Sophia.Native.Models;
@@ -12,7 +13,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>
 /// The paper in the small: a randomly initialized InternVL learns to see and, in text alone, to reason; one round of captions, reasoning, rewards and selection; an update for every arm; evaluation
-/// on held-out scenes. Writes DIR/report.html, metrics.jsonl, trajectories-ARM.jsonl and checkpoint-ARM/.
+/// on held-out scenes. Writes DIR/report.html, metrics.jsonl, images/, trajectories-ARM.jsonl and checkpoint-ARM/.
 /// </summary>
 public sealed class QuickstartRun : IDisposable
 {
@@ -62,10 +63,11 @@ public sealed class QuickstartRun : IDisposable
     {
         var start = Stopwatch.GetTimestamp();
         WarmUp(cancellation);
-        _results.Add(EvaluateBase(Stopwatch.GetElapsedTime(start).TotalMinutes));
+        _results.Add(EvaluateBase(Stopwatch.GetElapsedTime(start).TotalMinutes, cancellation));
         if (arms.Count > 0)
         {
-            var round = new QuickstartRound(_base, _settings, _say);
+            var round = new QuickstartRound(_base, _settings, _say, cancellation);
+            WriteImages(round);
             _say($"round: mean reward {round.MeanReward:0.000}, {round.PassingShare:P1} of captions pass the gate");
             foreach (var arm in arms)
                 _results.Add(RunArm(arm, round, cancellation));
@@ -111,10 +113,10 @@ public sealed class QuickstartRun : IDisposable
         SaveCheckpoint(_base, "base");
     }
 
-    private ArmResult EvaluateBase(double minutes)
+    private ArmResult EvaluateBase(double minutes, CancellationToken cancellation)
     {
         _say($"base: {_settings.EvaluationQuestions} held-out questions");
-        return Evaluate("base", "the warmed-up model, answering directly", _base, slow: false, null, minutes);
+        return Evaluate("base", "the warmed-up model, answering directly", _base, slow: false, null, minutes, cancellation);
     }
 
     private ArmResult RunArm(QuickstartArm arm, QuickstartRound round, CancellationToken cancellation)
@@ -138,16 +140,16 @@ public sealed class QuickstartRun : IDisposable
         SaveCheckpoint(policy, arm.Name);
         if (!_showsRound)
             AddRoundGallery(round, selected);
-        return Evaluate(arm.Name, arm.Description, policy, slow: true, data, Stopwatch.GetElapsedTime(start).TotalMinutes);
+        return Evaluate(arm.Name, arm.Description, policy, slow: true, data, Stopwatch.GetElapsedTime(start).TotalMinutes, cancellation);
     }
 
-    private ArmResult Evaluate(string name, string description, QuickstartPolicy policy, bool slow, SelectedData? data, double minutes)
+    private ArmResult Evaluate(string name, string description, QuickstartPolicy policy, bool slow, SelectedData? data, double minutes, CancellationToken cancellation)
     {
         var start = Stopwatch.GetTimestamp();
         var tokens = slow ? _settings.MaximumResponseTokens : DirectAnswerTokens;
-        var sampled = _evaluation.Answer(policy, slow, tokens, new() { Temperature = 1, TopP = (float)NucleusShare, Seed = _settings.Seed + 2 });
-        var greedy = _evaluation.Answer(policy, slow, tokens, new() { Temperature = 0 });
-        var captions = _evaluation.Caption(policy, CaptionScenes, _settings.Seed + 3);
+        var sampled = _evaluation.Answer(policy, slow, tokens, new() { Temperature = 1, TopP = (float)NucleusShare, Seed = _settings.Seed + 2 }, cancellation);
+        var greedy = _evaluation.Answer(policy, slow, tokens, new() { Temperature = 0 }, cancellation);
+        var captions = _evaluation.Caption(policy, CaptionScenes, _settings.Seed + 3, cancellation);
         _say(string.Create(CultureInfo.InvariantCulture,
             $"  {name}: sampled {sampled.Accuracy.Value:0.000} +- {sampled.Accuracy.StandardError:0.000}, greedy {greedy.Accuracy.Value:0.000} +- {greedy.Accuracy.StandardError:0.000}, {sampled.MeanLength:0.0} tokens, captions {captions.Recall:0.000}"));
         AddAnswerGallery(name, greedy);
@@ -215,11 +217,25 @@ public sealed class QuickstartRun : IDisposable
                 lines.Write(json => WriteTrajectory(json, round, trajectory));
         });
 
+    private void WriteImages(QuickstartRound round)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "images"));
+        foreach (var scene in round.Scenes)
+        {
+            var image = new RgbImage(SceneRenderer.ImagePixels, SceneRenderer.ImagePixels);
+            SceneRenderer.Render(scene, image.Pixels);
+            PngEncoder.Save(image, Path.Combine(_folder, ImagePath(scene)));
+        }
+    }
+
+    private static string ImagePath(Scene scene) => string.Create(CultureInfo.InvariantCulture, $"images/{scene.Index:D4}.png");
+
     private static void WriteTrajectory(Utf8JsonWriter json, QuickstartRound round, QuickstartTrajectory trajectory)
     {
         var scene = round.Scenes[round.SceneOf(trajectory.Pair)];
         var question = round.Questions[trajectory.Pair];
         json.WriteString("id", trajectory.Pair.ToString(CultureInfo.InvariantCulture));
+        json.WriteString("image", ImagePath(scene));
         json.WriteString("scene", WorldLanguage.Caption(scene.Objects));
         json.WriteString("question", question.Text);
         json.WriteString("answer", question.AnswerText(scene));
@@ -261,7 +277,7 @@ public sealed class QuickstartRun : IDisposable
                 new("warm-up", $"{_settings.WarmUpSteps} steps of {_settings.WarmUpTasks.Image} + {_settings.WarmUpTasks.Direct} image and {_settings.WarmUpTasks.Text} text tasks, learning rate {_settings.WarmUpLearningRate}"),
                 new("round", $"{_settings.Scenes} scenes, {_settings.QuestionsPerScene} questions each, K = {_settings.Captions}, N = {_settings.Answers}, alpha = {_settings.Alpha}"),
                 new("update", $"{_settings.UpdateSteps} steps of {_settings.UpdateTokens} trajectory tokens, learning rate {_settings.UpdateLearningRate}, {_settings.ReplayShare:P0} replay, vision encoder and projector frozen"),
-                new("evaluation", $"{_settings.EvaluationQuestions} held-out questions; sampled at temperature 1 and top-p {NucleusShare}"),
+                new("evaluation", $"{_settings.EvaluationQuestions} questions about pictures that were never shown (small scenes may repeat a layout, in another rendering); sampled at temperature 1 and top-p {NucleusShare}"),
                 new("seed", _settings.Seed.ToString(CultureInfo.InvariantCulture)),
                 new("backend", _backend.Description),
                 new("time", string.Create(CultureInfo.InvariantCulture, $"{minutes:0.0} minutes")),

@@ -54,13 +54,13 @@ public sealed class QuickstartWarmUp
                 throw new InvalidOperationException($"The warm-up diverged at step {step}: loss {report.Loss}.");
             var point = new WarmUpPoint(step, report.Loss, null, null);
             if (step % _settings.ProbeEvery == 0)
-                point = point with { Captions = _probe.Caption(_policy, ProbeScenes, (ulong)step).Recall, TextAccuracy = TextAccuracy() };
+                point = point with { Captions = _probe.Caption(_policy, ProbeScenes, (ulong)step, cancellation).Recall, TextAccuracy = TextAccuracy(cancellation) };
             progress(point);
         }
     }
 
     /// <summary>Share of text-only tasks that greedy traces answer right.</summary>
-    private double TextAccuracy()
+    private double TextAccuracy(CancellationToken cancellation)
     {
         var prompts = new (int[], float[]?)[ProbeTexts];
         var golds = new string[ProbeTexts];
@@ -71,7 +71,7 @@ public sealed class QuickstartWarmUp
             prompts[i] = (_policy.Encoder.EncodePrompt(task.SystemMessage, task.UserText, hasImage: false), null);
             golds[i] = QuickstartMetrics.BoxedAnswer(task.ResponseText)!;
         }
-        var results = _policy.Generate(prompts, TraceTokens, new() { Temperature = 0 });
+        var results = _policy.Generate(prompts, TraceTokens, new() { Temperature = 0 }, cancellation);
         var right = 0;
         for (var i = 0; i < ProbeTexts; i++)
             right += QuickstartMetrics.IsRight(_policy.Encoder.Decode(results[i].OutputIds), golds[i]) ? 1 : 0;
