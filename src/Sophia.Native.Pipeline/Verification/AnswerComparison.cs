@@ -12,6 +12,37 @@ internal static class AnswerComparison
     /// <summary>Compares; anything that is not understood is compared as text.</summary>
     public static bool Equal(string gold, string answer, in ValueTolerance tolerance) => Equal(gold, answer, tolerance, 0);
 
+    /// <summary>Whether a text is understood as a value, or as a list, tuple, ratio or equation of values, and so needs no comparison as text.</summary>
+    public static bool IsValue(string text) => IsValue(text, 0);
+
+    private static bool IsValue(string text, int depth)
+    {
+        text = Unwrap(text);
+        if (text.Length == 0 || depth >= DeepestNesting || text.Length > ExpressionEvaluator.LongestText) return false;
+        // A value equals itself, while equality of texts plays no part there.
+        if (ValueComparison.Equal(text, text, default)) return true;
+        List<string> parts = ListOf(IsEnclosed(text, out _) ? text[1..^1] : text);
+        if (parts.Count > 1) return AreValues(parts, depth);
+        if (text.Contains('='))
+        {
+            List<string> sides = Split(text, '=');
+            return IsName(sides[0]) ? AreValues(sides[1..], depth) : AreValues(sides, depth);
+        }
+
+        return text.Contains(':') && AreValues(Split(text, ':'), depth);
+    }
+
+    private static bool AreValues(List<string> parts, int depth)
+    {
+        if (parts.Count > LongestList) return false;
+        foreach (string part in parts)
+        {
+            if (!IsValue(part, depth + 1)) return false;
+        }
+
+        return true;
+    }
+
     private static bool Equal(string gold, string answer, in ValueTolerance tolerance, int depth)
     {
         gold = Unwrap(gold);

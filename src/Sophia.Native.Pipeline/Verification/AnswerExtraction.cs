@@ -6,18 +6,31 @@ internal static class AnswerExtraction
     private static readonly string[] Announcements = ["final answer", "answer is", "answer:", "answer：", "answer**:", "答案是", "答案：", "答案:"];
 
     /// <summary>
-    /// What the response says its answer is, best first: the last balanced box; else what follows the last announcement ("Final answer:", "the answer is",
-    /// "Answer:"); else its last line. Text behind the end of thinking comes before the thinking itself.
+    /// What the response says its answer is: the last balanced box; else what follows the last announcement ("Final answer:", "the answer is", "Answer:");
+    /// else its last line. Text behind the end of thinking comes before the thinking itself.
     /// </summary>
-    public static List<string> Candidates(string response)
+    public static AnswerReading Read(string response)
     {
         int thinkingEnd = response.LastIndexOf("</think>", StringComparison.Ordinal);
         string answerPart = thinkingEnd < 0 ? response : response[(thinkingEnd + "</think>".Length)..];
         List<string> boxes = Boxes(answerPart);
         if (boxes.Count == 0 && thinkingEnd >= 0 && Announced(answerPart) is null) boxes = Boxes(response);
-        if (boxes.Count > 0) return [boxes[^1]];
-        if (Announced(answerPart) is { } announced) return WithFirstLetter(Shortened(announced), announced);
-        return Shortened(LastLine(answerPart));
+        if (boxes.Count > 0) return new AnswerReading(boxes[^1]);
+        if (Announced(answerPart) is not { } announced)
+        {
+            string line = LastLine(answerPart);
+            return new AnswerReading(line) { Sentence = FirstSentence(line), Formula = LastFormula(line), Number = LastNumber(line) };
+        }
+
+        string? sentence = FirstSentence(announced);
+        return new AnswerReading(announced)
+        {
+            Sentence = sentence,
+            Letter = FirstLetter(announced),
+            // What is announced comes first; formulas behind it explain it.
+            Formula = FirstFormula(sentence ?? announced),
+            Number = LastNumber(announced),
+        };
     }
 
     /// <summary>The contents of the last balanced boxes (at most 16), in order; of nested ones the inner.</summary>
@@ -82,15 +95,14 @@ internal static class AnswerExtraction
         return line.Length == 0 ? null : line;
     }
 
-    /// <summary>Adds the letter that an announced answer begins with: D in "D because A is too long". A before a word may be an article, unless a reason follows.</summary>
-    private static List<string> WithFirstLetter(List<string> candidates, string line)
+    /// <summary>The letter that an announced answer begins with: D in "D because A is too long". A before a word may be an article, unless a reason follows.</summary>
+    private static string? FirstLetter(string line)
     {
         ReadOnlySpan<char> rest = line.AsSpan().TrimStart("( *$");
-        if (rest.Length < 2 || rest[0] is < 'A' or > 'Z' || char.IsLetterOrDigit(rest[1]) || rest[1] is '\'' or '=' or '_' or '^') return candidates;
+        if (rest.Length < 2 || rest[0] is < 'A' or > 'Z' || char.IsLetterOrDigit(rest[1]) || rest[1] is '\'' or '=' or '_' or '^') return null;
         ReadOnlySpan<char> after = rest[1..].TrimStart(" ");
         bool reason = after.StartsWith("because") || after.StartsWith("since") || after.StartsWith("as ");
-        if (rest[0] != 'A' || rest[1] != ' ' || reason) candidates.Add(rest[..1].ToString());
-        return candidates;
+        return rest[0] != 'A' || rest[1] != ' ' || reason ? rest[..1].ToString() : null;
     }
 
     private static string LastLine(string text)
@@ -100,22 +112,31 @@ internal static class AnswerExtraction
         return rest[(lineBegin + 1)..].Trim(" *").ToString();
     }
 
-    /// <summary>A line, its first sentence, its last formula and its last word if that is a number.</summary>
-    private static List<string> Shortened(string line)
+    private static string? FirstSentence(string line)
     {
-        List<string> candidates = [line];
-        int sentenceEnd = line.IndexOf(". ", StringComparison.Ordinal);
-        if (sentenceEnd > 0) candidates.Add(line[..sentenceEnd]);
-        int formulaEnd = line.LastIndexOf('$');
-        if (formulaEnd > 0)
-        {
-            int formulaBegin = line.LastIndexOf('$', formulaEnd - 1);
-            if (formulaBegin >= 0 && formulaEnd - formulaBegin > 1) candidates.Add(line[(formulaBegin + 1)..formulaEnd]);
-        }
+        int end = line.IndexOf(". ", StringComparison.Ordinal);
+        return end > 0 ? line[..end] : null;
+    }
 
+    private static string? FirstFormula(string text)
+    {
+        int begin = text.IndexOf('$');
+        int end = begin < 0 ? -1 : text.IndexOf('$', begin + 1);
+        return end - begin > 1 ? text[(begin + 1)..end] : null;
+    }
+
+    private static string? LastFormula(string text)
+    {
+        int end = text.LastIndexOf('$');
+        int begin = end <= 0 ? -1 : text.LastIndexOf('$', end - 1);
+        return begin >= 0 && end - begin > 1 ? text[(begin + 1)..end] : null;
+    }
+
+    /// <summary>The last word if it is a number and not the whole line.</summary>
+    private static string? LastNumber(string line)
+    {
         ReadOnlySpan<char> trimmed = line.AsSpan().TrimEnd(" .!*");
         ReadOnlySpan<char> word = trimmed[(trimmed.LastIndexOf(' ') + 1)..];
-        if (word.Length > 0 && word.Length < trimmed.Length && word.IndexOfAnyInRange('0', '9') >= 0) candidates.Add(word.ToString());
-        return candidates;
+        return word.Length > 0 && word.Length < trimmed.Length && word.IndexOfAnyInRange('0', '9') >= 0 ? word.ToString() : null;
     }
 }

@@ -34,21 +34,9 @@ public static class AnswerVerifier
         ValueTolerance tolerance = ToleranceOf(question);
         if (response.Length > LongestResponse) response = response[^LongestResponse..];
         int goldOption = question.Options.Count > 1 ? GoldOption(question.Answer, question.Options, tolerance) : -1;
-        foreach (string candidate in AnswerExtraction.Candidates(response))
-        {
-            if (candidate.Length > LongestAnswer) continue;
-            if (goldOption >= 0)
-            {
-                int option = OptionInference.Infer(candidate, question.Options, tolerance);
-                if (option >= 0) return option == goldOption;
-            }
-            else if (Equal(question.Answer, candidate, tolerance))
-            {
-                return true;
-            }
-        }
-
-        return goldOption < 0 && BoxesTogether(response, question.Answer, tolerance);
+        AnswerReading reading = AnswerExtraction.Read(response);
+        if (goldOption >= 0) return OptionOf(reading, question.Options, tolerance) == goldOption;
+        return Says(reading, question.Answer, tolerance) || BoxesTogether(response, question.Answer, tolerance);
     }
 
     /// <summary>The answer a response gives: the last balanced <c>\boxed{}</c>, else what follows "answer is" and the like, else the last line; null for an empty response.</summary>
@@ -56,9 +44,57 @@ public static class AnswerVerifier
     {
         ArgumentNullException.ThrowIfNull(response);
         if (response.Length > LongestResponse) response = response[^LongestResponse..];
-        string candidate = AnswerExtraction.Candidates(response)[0].Trim();
+        string candidate = AnswerExtraction.Read(response).Whole.Trim();
         return candidate.Length == 0 ? null : candidate;
     }
+
+    /// <summary>
+    /// Whether a reading gives the gold answer. A whole that is understood is judged alone. Else its parts that are understood as values must agree, so that
+    /// nobody is right twice by naming two answers; a gold text is looked for where the answer begins.
+    /// </summary>
+    private static bool Says(in AnswerReading reading, string gold, in ValueTolerance tolerance)
+    {
+        if (Equal(gold, reading.Whole, tolerance)) return true;
+        if (IsValue(reading.Whole)) return false;
+        if (!IsValue(gold))
+            return Equal(gold, reading.Sentence, tolerance) || Equal(gold, reading.Letter ?? reading.Formula ?? reading.Number, tolerance);
+
+        string? said = null;
+        foreach (string? part in (ReadOnlySpan<string?>)[reading.Sentence, reading.Formula, reading.Number])
+        {
+            if (part is null || !IsValue(part)) continue;
+            said ??= part;
+            if (!Equal(said, part, default)) return false;
+        }
+
+        return Equal(gold, said, tolerance);
+    }
+
+    /// <summary>The option that a reading names: as a whole, by the letter it begins with, or by parts that agree; -1 where none or more than one.</summary>
+    private static int OptionOf(in AnswerReading reading, IReadOnlyList<string> options, in ValueTolerance tolerance)
+    {
+        foreach (string? stated in (ReadOnlySpan<string?>)[reading.Whole, reading.Letter])
+        {
+            int option = InferOption(stated, options, tolerance);
+            if (option >= 0) return option;
+        }
+
+        int found = -1;
+        foreach (string? part in (ReadOnlySpan<string?>)[reading.Sentence, reading.Formula, reading.Number])
+        {
+            int option = InferOption(part, options, tolerance);
+            if (option < 0) continue;
+            if (found >= 0 && option != found) return -1;
+            found = option;
+        }
+
+        return found;
+    }
+
+    private static int InferOption(string? part, IReadOnlyList<string> options, in ValueTolerance tolerance) =>
+        part is null || part.Length > LongestAnswer ? -1 : OptionInference.Infer(part, options, tolerance);
+
+    private static bool IsValue(string answer) => answer.Length <= LongestAnswer && AnswerComparison.IsValue(AnswerText.Normalize(answer));
 
     private static bool Equal(string? gold, string? answer, in ValueTolerance tolerance)
     {

@@ -90,6 +90,19 @@ public class AnswerVerifierTests
     [InlineData("x = \\boxed{3}, y = \\boxed{-4}", "3, -4", true)]
     [InlineData("x = \\boxed{3}, y = \\boxed{-4}", "-4", true)]
     [InlineData("I do not know.", "5", false)]
+    [InlineData("The answer is 12. It could be 13", "12", false)]
+    [InlineData("The answer is 12. It could be 13", "13", false)]
+    [InlineData("The answer is 12. So it is 12.0", "12", true)]
+    [InlineData("Answer: 12 or 13", "12", false)]
+    [InlineData("Answer: 12 or 13", "13", false)]
+    [InlineData("Answer: 1, 2, 3", "3", false)]
+    [InlineData("Answer: 1, 2, 3", "1, 2, 3", true)]
+    [InlineData("The answer is $12$ because $3 \\cdot 4 = 12$ holds.", "12", true)]
+    [InlineData("It is $12$. Or rather 13", "12", false)]
+    [InlineData("It is $12$. Or rather 13", "13", false)]
+    [InlineData("The answer is red. I counted 7", "red", true)]
+    [InlineData("The answer is D because $A$ is too long.", "D", true)]
+    [InlineData("The answer is D because $A$ is too long.", "A", false)]
     public void Open_questions_are_judged(string response, string gold, bool right) =>
         Assert.Equal(right, AnswerVerifier.Verify(response, Question(gold)));
 
@@ -118,6 +131,15 @@ public class AnswerVerifierTests
     [InlineData("", false)]
     public void Multiple_choice_is_judged_by_letter_or_text(string response, bool right) =>
         Assert.Equal(right, AnswerVerifier.Verify(response, Question("B", "red", "blue", "green", "yellow", "This cannot be worked out for certain.")));
+
+    [Theory]
+    [InlineData("The answer is 12. It could be 13", "A", false)]
+    [InlineData("The answer is 12. It could be 13", "B", false)]
+    [InlineData("The answer is 12. So 12", "A", true)]
+    [InlineData("The answer is A. It could be 13", "A", true)]
+    [InlineData("The answer is A. It could be 13", "B", false)]
+    public void Parts_that_name_two_options_name_none(string response, string gold, bool right) =>
+        Assert.Equal(right, AnswerVerifier.Verify(response, Question(gold, "12", "13", "14")));
 
     [Fact]
     public void An_option_may_consist_of_letters_and_the_gold_answer_may_be_an_options_text()
