@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Sophia.Native.Cli.Profiling;
 using Sophia.Native.Models;
 using Sophia.Native.Models.Files;
 using Sophia.Native.Models.Generation;
@@ -39,7 +40,8 @@ internal sealed class ModelSession : IDisposable
     {
         if (parsed.GetValue(SharedOptions.Precision) == "bf16")
             throw new UsageException("--precision bf16: the cpu backend computes in fp32 in this version; leave the option out.");
-        return Backend.Open(parsed.GetValue(SharedOptions.Backend)!, new() { Threads = parsed.GetValue(SharedOptions.Threads) });
+        var backend = Backend.Open(parsed.GetValue(SharedOptions.Backend)!, new() { Threads = parsed.GetValue(SharedOptions.Threads) });
+        return parsed.GetValue(SharedOptions.Profile) is { } path ? new ProfilingBackend(backend, new(path, new(parsed))) : backend;
     }
 
     public static ModelSession Open(ParseResult parsed, string folder, params ReadOnlySpan<ParameterGroup> trained)

@@ -7,12 +7,13 @@ namespace Sophia.Native.Cli;
 /// <param name="output">Where it goes.</param>
 /// <param name="name">What is done.</param>
 /// <param name="total">How much there is to do.</param>
-internal sealed class ProgressLine(CommandOutput output, string name, long total)
+/// <param name="begin">Time stamp of the work's begin, where that was before now.</param>
+internal sealed class ProgressLine(CommandOutput output, string name, long total, long? begin = null)
 {
     private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan TerminalInterval = TimeSpan.FromMilliseconds(100);
 
-    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly long _start = begin ?? Stopwatch.GetTimestamp();
     private long _shown;
     private long _first = -1;
     private long _last = -1;

@@ -17,6 +17,8 @@ internal static class SharedOptions
 
     public static readonly Option<string> LogLevel = new("--log-level") { Description = "quiet, info or debug", DefaultValueFactory = _ => "info", Recursive = true };
 
+    public static readonly Option<string?> Profile = new("--profile") { Description = "file for a Chrome trace of every operation with time, bytes, FLOPs and share of the bound; the table goes to stderr", Recursive = true };
+
     public static readonly Option<bool> Json = new("--json") { Description = "stdout holds JSON alone; everything else goes to stderr", Recursive = true };
 
     public static IReadOnlyList<Option> All { get; } = Prepare();
@@ -37,12 +39,13 @@ internal static class SharedOptions
         if (string.IsNullOrWhiteSpace(parsed.GetValue(Backend)))
             throw new UsageException("--backend: expected a name, found none.");
         SeedOf(parsed);
+        OutputPlace.RequireFile(parsed.GetValue(Profile));
     }
 
     private static IReadOnlyList<Option> Prepare()
     {
         Precision.AcceptOnlyFromAmong("fp32", "bf16");
         LogLevel.AcceptOnlyFromAmong("quiet", "info", "debug");
-        return [Backend, Precision, Threads, Seed, LogLevel, Json];
+        return [Backend, Precision, Threads, Seed, LogLevel, Profile, Json];
     }
 }

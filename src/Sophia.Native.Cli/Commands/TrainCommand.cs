@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using Sophia.Native.Data.Records;
 using Sophia.Native.Models;
@@ -36,6 +37,7 @@ internal static class TrainCommand
         using var session = ModelSession.Open(parsed, folder, trained);
         var samples = ReadSamples(session, data, records, output);
         ProgressLine? line = null;
+        var begin = Stopwatch.GetTimestamp();
         var run = new TrainingRun(session.Model, recipe, samples, new()
         {
             OutputFolder = outputFolder,
@@ -48,8 +50,8 @@ internal static class TrainCommand
             {
                 if (line is null)
                 {
-                    // The rate counts from the first step of this run on.
-                    line = new(output, "step", progress.TotalSteps);
+                    // How many steps there are is known with the first.
+                    line = new(output, "step", progress.TotalSteps, begin);
                     line.Report(progress.Step - 1);
                 }
                 line.Report(progress.Step, string.Create(CultureInfo.InvariantCulture,
