@@ -127,12 +127,12 @@ public sealed class InternVL : IDisposable
         if (options.Ratio == ImportanceRatio.Sequence)
         {
             sequenceLogRatios = workspace.SequenceLogRatios.ColumnRange(0, rows);
-            Backend.HeadForward(results.LogProbabilities, default, hidden, Decoder.Head.Value, batch.Targets, workspace.HeadWorkspace, options.Temperature);
+            Backend.HeadForward(results.LogProbabilities, default, hidden, Decoder.Head.Value, batch.TrainedTargets, workspace.HeadWorkspace, options.Temperature);
             Backend.SequenceLogRatios(sequenceLogRatios, results.LogProbabilities, behavior, batch.Normalizers, batch.SequenceOffsets);
         }
         var inputs = new ObjectiveInputs
         {
-            Targets = batch.Targets,
+            Targets = batch.TrainedTargets,
             Weights = batch.Weights,
             Normalizers = batch.Normalizers,
             BehaviorLogProbabilities = behavior,

@@ -10,9 +10,9 @@ public sealed class PackedBatch
     private readonly InternVLConfig _config;
     private readonly int _visualTokensPerTile;
     private readonly int _tileElements;
-    private readonly DeviceView _ids, _positions, _visualRows, _targets, _offsets, _keyLengths;
+    private readonly DeviceView _ids, _positions, _visualRows, _targets, _trainedTargets, _offsets, _keyLengths;
     private readonly DeviceView _weights, _normalizers, _behavior, _snapshot, _reference, _pixels;
-    private readonly int[] _hostIds, _hostPositions, _hostVisualRows, _hostTargets, _hostOffsets, _hostKeyLengths;
+    private readonly int[] _hostIds, _hostPositions, _hostVisualRows, _hostTargets, _hostTrainedTargets, _hostOffsets, _hostKeyLengths;
     private readonly float[] _hostWeights, _hostBehavior, _hostReference;
     private readonly byte[] _hostTrained;
     private int _longest;
@@ -29,6 +29,7 @@ public sealed class PackedBatch
         _positions = arena.Take("positions", 1, tokens, ElementType.Int32);
         _visualRows = arena.Take("visual rows", 1, tokens, ElementType.Int32);
         _targets = arena.Take("targets", 1, tokens, ElementType.Int32);
+        _trainedTargets = arena.Take("trained targets", 1, tokens, ElementType.Int32);
         _offsets = arena.Take("sequence offsets", 1, sequences + 1, ElementType.Int32);
         _keyLengths = arena.Take("sequence lengths", 1, sequences, ElementType.Int32);
         _weights = arena.Take("token weights", 1, tokens);
@@ -41,6 +42,7 @@ public sealed class PackedBatch
         _hostPositions = new int[tokens];
         _hostVisualRows = new int[tokens];
         _hostTargets = new int[tokens];
+        _hostTrainedTargets = new int[tokens];
         _hostOffsets = new int[sequences + 1];
         _hostKeyLengths = new int[sequences];
         _hostWeights = new float[tokens];
@@ -78,6 +80,9 @@ public sealed class PackedBatch
 
     /// <summary>[N] Int32: the token that row n predicts, minus one at the end of a sequence.</summary>
     public DeviceView Targets => Head(_targets);
+
+    /// <summary>[N] Int32: the token that row n predicts where that is trained, minus one elsewhere, so that an update computes no logits of prompts.</summary>
+    public DeviceView TrainedTargets => Head(_trainedTargets);
 
     /// <summary>[N]: rewards or advantages.</summary>
     public DeviceView Weights => Head(_weights);
@@ -199,6 +204,7 @@ public sealed class PackedBatch
             _hostVisualRows[row] = IsVisual(sample, i, imageTokenId) ? visualRow++ : -1;
             _hostTargets[row] = predicts ? sample.InputIds[predicted] : -1;
             _hostTrained[row] = predicts && sample.LossMask is not null && sample.LossMask[predicted] ? (byte)1 : (byte)0;
+            _hostTrainedTargets[row] = _hostTrained[row] == 1 ? _hostTargets[row] : -1;
             _hostWeights[row] = predicts ? sample.TokenWeights?[predicted] ?? 1f : 0f;
             _hostBehavior[row] = predicts ? sample.BehaviorLogProbabilities?[predicted] ?? 0f : 0f;
             _hostReference[row] = predicts ? sample.ReferenceLogProbabilities?[predicted] ?? 0f : 0f;
@@ -211,6 +217,7 @@ public sealed class PackedBatch
         _backend.Upload<int>(Head(_positions), _hostPositions.AsSpan(0, TokenCount));
         _backend.Upload<int>(Head(_visualRows), _hostVisualRows.AsSpan(0, TokenCount));
         _backend.Upload<int>(Targets, _hostTargets.AsSpan(0, TokenCount));
+        _backend.Upload<int>(TrainedTargets, _hostTrainedTargets.AsSpan(0, TokenCount));
         _backend.Upload<int>(SequenceOffsets, _hostOffsets.AsSpan(0, SequenceCount + 1));
         _backend.Upload<int>(_keyLengths.ColumnRange(0, SequenceCount), _hostKeyLengths.AsSpan(0, SequenceCount));
         _backend.Upload<float>(Weights, _hostWeights.AsSpan(0, TokenCount));
