@@ -15,7 +15,7 @@ public sealed record TrajectoryRecord : DataRecord
         "behavior_logprobs", "outcome_reward", "caption_reward", "reward", "selected", "truncated", "temperature",
     ];
 
-    /// <summary>The question, its images and its gold answer. Unknown fields of the line are the trajectory's, not the question's.</summary>
+    /// <summary>The question, its images and its gold answer. Unknown fields of the line are both the trajectory's and the question's, whose tolerances stand among them.</summary>
     public required QuestionRecord Question { get; init; }
 
     /// <summary>k, the caption the answer was written from, from 0.</summary>
@@ -67,7 +67,7 @@ public sealed record TrajectoryRecord : DataRecord
             UnknownFields = question.UnknownFields,
             Folder = question.Folder,
             Location = question.Location,
-            Question = question with { UnknownFields = [] },
+            Question = question,
             CaptionIndex = fields.Integer("caption_index", 0) ?? 0,
             TrajectoryIndex = fields.Integer("trajectory_index", 0) ?? 0,
             Caption = fields.Text("caption"),
@@ -114,8 +114,8 @@ public sealed record TrajectoryRecord : DataRecord
         json.WriteBoolean("selected", Selected);
         if (Truncated) json.WriteBoolean("truncated", true);
         if (Temperature is { } temperature) json.WriteNumber("temperature", temperature);
-        Question.WriteUnknownFields(json, KnownFields);
         WriteUnknownFields(json, KnownFields);
+        Question.WriteUnknownFields(json, [.. KnownFields, .. UnknownFields.Select(field => field.Key)]);
     }
 
     private void Check()

@@ -172,6 +172,17 @@ public class AnswerVerifierTests
     }
 
     [Fact]
+    public void A_trajectory_is_judged_with_the_tolerance_of_its_question()
+    {
+        const string fields = "\"question\":\"q\",\"answer\":\"3.1\",\"precision\":1";
+        var question = (QuestionRecord)RecordReader.Parse(JsonLine.Parse("q", 1, System.Text.Encoding.UTF8.GetBytes($"{{{fields}}}")));
+        var trajectory = (TrajectoryRecord)RecordReader.Parse(JsonLine.Parse("q", 1, System.Text.Encoding.UTF8.GetBytes($"{{{fields},\"response\":\"Answer: 3.14\"}}")));
+        Assert.True(AnswerVerifier.Verify(trajectory.Response, question));
+        Assert.True(AnswerVerifier.Verify(trajectory.Response, trajectory.Question));
+        Assert.False(AnswerVerifier.Verify("Answer: 3.24", trajectory.Question));
+    }
+
+    [Fact]
     public void Every_mathvision_gold_answer_verifies_in_a_box_and_no_other_option_does()
     {
         foreach (QuestionRecord question in RecordReader.ReadQuestions(TestData.Data("mathvision-testmini/testmini.jsonl")))
