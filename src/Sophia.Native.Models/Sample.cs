@@ -30,6 +30,9 @@ public sealed record Sample
     /// <summary>[T] log-probabilities under the reference, or null.</summary>
     public float[]? ReferenceLogProbabilities { get; init; }
 
+    /// <summary>The temperature at which the log-probabilities hold, and at which the sample is scored and trained.</summary>
+    public float Temperature { get; init; } = 1f;
+
     /// <summary>T.</summary>
     public int Length => InputIds.Length;
 

@@ -76,6 +76,7 @@ public sealed class RecordEncoder(InternVLProcessor processor)
             LossMask = mask,
             TokenWeights = weights,
             BehaviorLogProbabilities = Behavior(record, prompt.Ids.Length, response.Length),
+            Temperature = record.Temperature ?? 1f,
         };
     }
 
@@ -113,6 +114,7 @@ public sealed class RecordEncoder(InternVLProcessor processor)
             TokenWeights = weights,
             BehaviorLogProbabilities = record.BehaviorLogProbabilities is { } behavior ? [.. behavior] : null,
             ReferenceLogProbabilities = record.ReferenceLogProbabilities is { } reference ? [.. reference] : null,
+            Temperature = record.Temperature ?? 1f,
         };
     }
 

@@ -13,15 +13,15 @@ internal static class ScoreCommand
         var model = new Option<string>("--model") { Description = "checkpoint folder", Required = true };
         var data = new Option<string>("--data") { Description = "questions, trajectories or raw records", Required = true };
         var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
-        var temperature = new Option<float>("--temperature") { Description = "divides the logits", DefaultValueFactory = _ => 1f };
+        var temperature = new Option<float>("--temperature") { Description = "divides the logits; where it is given it wins over the temperatures of the records", DefaultValueFactory = _ => 1f };
         var command = new Command("score", "Per-token log-probability and entropy of given responses.") { model, data, output, temperature };
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data)!, parsed.GetValue(output), parsed.GetValue(temperature), cancellation)));
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data)!, parsed.GetValue(output), parsed.GetResult(temperature) is { Implicit: false } ? parsed.GetValue(temperature) : null, cancellation)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string folder, string data, string? output, float temperature, CancellationToken cancellation)
+    private static int Run(ParseResult parsed, string folder, string data, string? output, float? temperature, CancellationToken cancellation)
     {
-        if (!(temperature > 0) || !float.IsFinite(temperature))
+        if (temperature is not (null or > 0 and <= float.MaxValue))
             throw new UsageException($"--temperature: expected a positive number, found {temperature}.");
         OutputPlace.RequireFile(output);
         var records = DataFile.Read(data);
@@ -51,11 +51,12 @@ internal static class ScoreCommand
         return 0;
     }
 
-    private static (float[] LogProbabilities, float[] Entropies) Score(SampleScorer scorer, RecordEncoder encoder, DataRecord record, float temperature)
+    private static (float[] LogProbabilities, float[] Entropies) Score(SampleScorer scorer, RecordEncoder encoder, DataRecord record, float? temperature)
     {
         try
         {
-            var scores = scorer.Score(encoder.ToSample(record), temperature);
+            var sample = encoder.ToSample(record);
+            var scores = scorer.Score(sample, temperature ?? sample.Temperature);
             foreach (var score in scores.LogProbabilities)
             {
                 if (!float.IsFinite(score))

@@ -18,6 +18,7 @@ internal static class RunFingerprint
         foreach (var sample in samples)
         {
             Append<int>(hash, [sample.TileCount]);
+            Append<float>(hash, [sample.Temperature]);
             Append<int>(hash, sample.InputIds);
             Append<bool>(hash, sample.LossMask);
             Append<float>(hash, sample.TokenWeights);

@@ -19,6 +19,7 @@ public sealed class TrainingRun
     private readonly TrainingRunOptions _options;
     private readonly string _checkpoints;
     private readonly string _fingerprint;
+    private readonly float _temperature;
 
     /// <summary>Prepares a run; nothing is written before <see cref="Execute"/>.</summary>
     /// <param name="model">The model, whose parameter set trains what the recipe does not freeze.</param>
@@ -26,7 +27,7 @@ public sealed class TrainingRun
     /// <param name="samples">At least one sample with a trained token.</param>
     /// <param name="options">Folder, seed, callbacks.</param>
     /// <exception cref="ArgumentException">The model trains a group that the recipe freezes, or the other way round.</exception>
-    /// <exception cref="InvalidDataException">A sample is too long, has nothing to train, or lacks log-probabilities that the recipe needs.</exception>
+    /// <exception cref="InvalidDataException">A sample is too long, has nothing to train, lacks log-probabilities that the recipe needs, or has another temperature than the others.</exception>
     public TrainingRun(InternVL model, Recipe recipe, IReadOnlyList<Sample> samples, TrainingRunOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -40,6 +41,7 @@ public sealed class TrainingRun
         _checkpoints = Path.Combine(options.OutputFolder, "checkpoints");
         CheckGroups();
         CheckSamples();
+        _temperature = SharedTemperature();
         _fingerprint = RunFingerprint.Of(_recipe, options.Seed, samples);
     }
 
@@ -169,6 +171,7 @@ public sealed class TrainingRun
                 ClipHigh = (float)(_recipe.ClipHigh ?? double.PositiveInfinity),
                 Divergence = _recipe.Divergence,
                 DivergenceCoefficient = (float)_recipe.DivergenceCoefficient,
+                Temperature = _temperature,
             },
             Normalization = _recipe.Normalization,
             Optimizer = _recipe.Optimizer,
@@ -214,6 +217,18 @@ public sealed class TrainingRun
             if (_recipe.Divergence != DivergenceEstimator.None && _recipe.Reference == ReferenceSource.Record && sample.ReferenceLogProbabilities is null)
                 throw new InvalidDataException($"Sample '{sample.Id}': the recipe compares with reference_logprobs, found none: add them, or set \"reference\": \"initial\".");
         }
+    }
+
+    /// <summary>The objective has one temperature: that at which the log-probabilities of all samples hold.</summary>
+    private float SharedTemperature()
+    {
+        var first = _samples[0];
+        foreach (var sample in _samples)
+        {
+            if (sample.Temperature != first.Temperature)
+                throw new InvalidDataException($"Expected records of one temperature, found {first.Temperature} in '{first.Id}' and {sample.Temperature} in '{sample.Id}': train on them in separate runs, or score them anew at one temperature.");
+        }
+        return first.Temperature;
     }
 
     private void CheckGroups()

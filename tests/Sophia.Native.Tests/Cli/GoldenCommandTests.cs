@@ -39,11 +39,14 @@ public sealed class GoldenCommandTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task A_temperature_divides_the_logits()
+    [Theory]
+    [InlineData("", "--temperature 0.5")]
+    [InlineData(",\"temperature\":0.5", "")]
+    [InlineData(",\"temperature\":3", "--temperature 0.5")]
+    public async Task A_temperature_divides_the_logits_and_the_option_wins_over_the_record(string field, string option)
     {
-        var records = WriteSamples();
-        var result = await CommandLine.Succeed("score", "--model", Model, "--data", records, "--temperature", "0.5");
+        var records = WriteSamples(field);
+        var result = await CommandLine.Succeed(["score", "--model", Model, "--data", records, .. option.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
         var ids = Integers("s3.input_ids");
         var logits = GoldenModel.Floats(_tensors, "s3.logits");
         var vocabulary = logits.Length / ids.Length;
@@ -115,7 +118,7 @@ public sealed class GoldenCommandTests : IDisposable
             Assert.Equal(expected[i - 1], found[i].GetDouble(), LogProbabilityTolerance);
     }
 
-    private string WriteSamples()
+    private string WriteSamples(string rest = "")
     {
         var lines = new List<string>();
         for (var s = 0; s < 4; s++)
@@ -124,7 +127,7 @@ public sealed class GoldenCommandTests : IDisposable
             var weights = Shifted($"s{s}.weights");
             var mask = Shifted($"s{s}.mask");
             var pixels = _tensors.TryFind($"s{s}.pixel_values", out _) ? $"s{s}.pixel_values" : null;
-            lines.Add(Raw($"s{s}", ids, pixels, $",\"loss_mask\":[{string.Join(',', mask)}],\"token_weights\":[{string.Join(',', weights)}]"));
+            lines.Add(Raw($"s{s}", ids, pixels, $",\"loss_mask\":[{string.Join(',', mask)}],\"token_weights\":[{string.Join(',', weights)}]{rest}"));
         }
         return _folder.Write("samples.jsonl", string.Join('\n', lines) + "\n");
     }

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Sophia.Native.Models;
+using Sophia.Native.Models.Generation;
 using Sophia.Native.Objectives;
 using Sophia.Native.Training;
+using Sophia.Native.Tests.Generation;
 using Sophia.Native.Training.Recipes;
 
 namespace Sophia.Native.Tests.Training;
@@ -113,6 +115,52 @@ public sealed class RatioTests : IDisposable
         Assert.Equal(tokens, Number(metrics, "trained_tokens"));
         Assert.Equal(sum / tokens, Number(metrics, "ratio_mean"), sum / tokens * 1e-5);
         Assert.Equal(divergence / tokens, Number(metrics, "behavior_kl"), 1e-5);
+    }
+
+    [Fact]
+    public void Log_probabilities_recorded_while_generating_give_the_ratio_one_at_the_temperature_of_the_records()
+    {
+        const float temperature = 0.7f;
+        var requests = GenerationFixture.Requests(seed: 6, count: 5);
+        GenerationResult[] results;
+        using (var tiny = new TinyModel([]))
+            results = GenerationFixture.Generate(tiny, requests, new() { MaximumNewTokens = 14, Sampling = new() { Temperature = temperature, Seed = 3 } });
+        Sample[] samples = [.. requests.Zip(results, (request, result) => Continuation(request, result, temperature))];
+        // A clip of nothing but one: any other ratio would be counted.
+        var recipe = RunFolder.Recipe with { Ratio = ImportanceRatio.Token, ClipLow = 1, ClipHigh = 1, Divergence = DivergenceEstimator.K3, DivergenceCoefficient = 1, Reference = ReferenceSource.Initial };
+        RunFolder.Execute(_folder.File("out"), recipe, samples, threads: 2);
+        var first = Lines("out")[0];
+        Assert.Equal((1, 1, 0, 0, 0), (Number(first, "ratio_mean"), Number(first, "ratio_max"), Number(first, "clip_fraction"), Number(first, "behavior_kl"), Number(first, "reference_kl")));
+        RunFolder.Execute(_folder.File("one"), recipe, [.. samples.Select(sample => sample with { Temperature = 1 })]);
+        Assert.NotEqual(1, Number(Lines("one")[0], "ratio_mean"));
+        // The temperature decides the run, so that a resumption at another one is another run.
+        Assert.Throws<InvalidDataException>(() => RunFolder.Execute(_folder.File("out"), recipe, [.. samples.Select(sample => sample with { Temperature = 1 })], resume: true));
+    }
+
+    [Fact]
+    public void Records_of_several_temperatures_are_refused()
+    {
+        Sample[] mixed = [.. Samples.Select((sample, i) => i == 3 ? sample with { Temperature = 0.7f } : sample)];
+        var message = Assert.Throws<InvalidDataException>(() => RunFolder.Execute(_folder.File("out"), RunFolder.Recipe, mixed)).Message;
+        Assert.Contains("records of one temperature, found 1 in 'sample 0' and 0.7 in 'sample 3'", message);
+        Assert.False(Directory.Exists(_folder.File("out")));
+    }
+
+    private static Sample Continuation(GenerationRequest request, GenerationResult result, float temperature)
+    {
+        var prompt = request.PromptIds.Length;
+        var mask = new bool[prompt + result.OutputIds.Length];
+        mask.AsSpan(prompt).Fill(true);
+        return new()
+        {
+            Id = request.Id,
+            InputIds = [.. request.PromptIds, .. result.OutputIds],
+            PixelValues = request.PixelValues,
+            TileCount = request.TileCount,
+            LossMask = mask,
+            BehaviorLogProbabilities = [.. new float[prompt], .. result.LogProbabilities],
+            Temperature = temperature,
+        };
     }
 
     private List<JsonElement> Lines(string folder) => [.. File.ReadLines(Path.Combine(_folder.File(folder), "metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
