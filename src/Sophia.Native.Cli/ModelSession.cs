@@ -74,6 +74,10 @@ internal sealed class ModelSession : IDisposable
         StopIds = Processor.StopIds,
     };
 
+    /// <summary>Refuses a model without a tokenizer before anything is written.</summary>
+    /// <exception cref="InvalidDataException">It has none.</exception>
+    public void RequireTokenizer() => _ = Processor.Tokenizer;
+
     public void Dispose()
     {
         Model.Dispose();

@@ -27,6 +27,7 @@ internal static class CaptionCommand
             sampling.Check(parsed);
             OutputPlace.RequireFolder(parsed.GetValue(output)!);
             using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
+            session.RequireTokenizer();
             using var store = OpenStore(parsed.GetValue(output)!, parsed.GetValue(data)!);
             var report = new CommandOutput(parsed);
             await Run(parsed, report, session, store, sampling, options, cancellation);

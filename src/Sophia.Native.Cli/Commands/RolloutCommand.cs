@@ -38,6 +38,7 @@ internal static class RolloutCommand
             var session = ModelSession.Open(parsed, policy);
             try
             {
+                session.RequireTokenizer();
                 using var opened = CaptionCommand.OpenStore(parsed.GetValue(store)!, questions);
                 await CaptionCommand.Run(parsed, report, session, opened, sampling, options, cancellation);
                 session.Dispose();

@@ -121,6 +121,7 @@ public sealed class BrokenModelTests(SmallWorld world) : IClassFixture<SmallWorl
         world.CopyModel(Model);
         File.Delete(Path.Combine(Model, "vocab.json"));
         await CommandLine.Refuse(1, _folder.Path, [Model, "tokenizer"], Score());
+        await CommandLine.Refuse(1, _folder.Path, [Model, "tokenizer"], "caption", "--model", Model, "--data", world.Questions, "--out", _folder.File("store"));
         await CommandLine.Refuse(1, _folder.Path, [Model, "tokenizer"], "generate", "--model", Model, "--prompt", "a");
     }
 

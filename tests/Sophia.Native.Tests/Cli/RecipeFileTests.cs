@@ -27,7 +27,7 @@ public sealed class RecipeFileTests
             Assert.NotNull(Recipe.Load(file));
     }
 
-    private static string Find(string name)
+    internal static string Find(string name)
     {
         for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {

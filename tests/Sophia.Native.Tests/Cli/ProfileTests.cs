@@ -1,0 +1,55 @@
+using System.Text.Json;
+
+namespace Sophia.Native.Tests.Cli;
+
+/// <summary>--profile: what it writes, and that it changes nothing else.</summary>
+public sealed class ProfileTests(SmallWorld world) : IClassFixture<SmallWorld>, IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task A_profile_changes_no_bit_of_a_training_and_names_every_operation_of_it()
+    {
+        var data = _folder.Write("data.jsonl", """{"question":"What is 1 + 1?","image":[],"response":"It is 2.","reward":1}""" + "\n");
+        string[] train = ["train", "--model", world.Model, "--data", data, "--recipe", world.Recipe, "--out"];
+        await CommandLine.Succeed([.. train, _folder.File("plain")]);
+        var result = await CommandLine.Succeed([.. train, _folder.File("profiled"), "--profile", _folder.File("trace.json")]);
+        Assert.Equal(
+            File.ReadAllBytes(_folder.File("plain/checkpoints/step-00000002/model.safetensors")),
+            File.ReadAllBytes(_folder.File("profiled/checkpoints/step-00000002/model.safetensors")));
+
+        var trace = JsonElement.Parse(await File.ReadAllTextAsync(_folder.File("trace.json"), TestContext.Current.CancellationToken));
+        Assert.True(trace.GetProperty("otherData").GetProperty("peak_operations_per_second").GetDouble() > 0);
+        var events = trace.GetProperty("traceEvents").EnumerateArray().ToArray();
+        var names = events.Select(item => item.GetProperty("name").GetString()).ToHashSet();
+        foreach (var name in (string[])["LinearForward", "LinearBackwardInput", "LinearBackwardWeight", "AttentionForward", "AttentionBackward", "RmsNormForward", "Rope", "SwiGluBackward", "HeadObjective", "GradientNorm", "AdamW"])
+        {
+            Assert.Contains(name, names);
+            Assert.Contains(name, result.Error);
+        }
+        var end = 0.0;
+        foreach (var item in events)
+        {
+            // One stream: an operation begins after the end of the one before; both are rounded to the clock's ticks.
+            Assert.True(item.GetProperty("ts").GetDouble() >= end - 1, $"{item} begins before {end}");
+            end = item.GetProperty("ts").GetDouble() + item.GetProperty("dur").GetDouble();
+        }
+    }
+
+    [Fact]
+    public async Task Operations_are_counted_as_the_formulas_say()
+    {
+        var data = _folder.Write("data.jsonl", """{"input_ids":[1,2,3,4,5,6,7]}""" + "\n");
+        await CommandLine.Succeed("score", "--model", world.Model, "--data", data, "--out", _folder.File("scores.jsonl"), "--profile", _folder.File("trace.json"));
+        var events = JsonElement.Parse(await File.ReadAllTextAsync(_folder.File("trace.json"), TestContext.Current.CancellationToken)).GetProperty("traceEvents").EnumerateArray().ToArray();
+        // Seven tokens, two layers of two heads of 16 and a causal triangle of 28 pairs: two products of 2 operations each.
+        Assert.Equal([4.0 * 28 * 32, 4.0 * 28 * 32], Operations(events, "AttentionForward"));
+        // Six tokens are predicted, 320 x 32 weights.
+        Assert.Equal([2.0 * 6 * 320 * 32], Operations(events, "HeadForward"));
+    }
+
+    private static double[] Operations(JsonElement[] events, string name) =>
+        [.. events.Where(item => item.GetProperty("name").GetString() == name).Select(item => item.GetProperty("args").GetProperty("operations").GetDouble())];
+}
