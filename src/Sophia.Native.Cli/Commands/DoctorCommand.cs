@@ -21,14 +21,15 @@ internal static class DoctorCommand
         output.Line($"runtime   {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
         output.Line($"processor {Environment.ProcessorCount} threads, {RuntimeInformation.ProcessArchitecture}: AVX-512 {Say(Avx512F.IsSupported)}, AVX2 {Say(Avx2.IsSupported)}, FMA {Say(Fma.IsSupported)}, 128-bit vectors {Say(Vector128.IsHardwareAccelerated)}");
         output.Line($"memory    {CommandOutput.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)} available to this process");
-        string? chosen = null;
+        string chosen;
+        using (var automatic = Backend.Open("auto", new() { Threads = threads }))
+            chosen = automatic.Description;
         var backends = new List<(string Name, bool IsAvailable, string Description)>();
         foreach (var name in (string[])["cpu", "cuda", "ilgpu"])
         {
             try
             {
                 using var backend = Backend.Open(name, new() { Threads = threads });
-                chosen ??= backend.Description;
                 output.Line($"{name,-9} {backend.Description}");
                 backends.Add((name, true, backend.Description));
             }
