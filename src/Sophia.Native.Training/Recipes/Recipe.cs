@@ -24,11 +24,11 @@ public sealed record Recipe
     /// <summary>Estimator of the divergence term; none by default.</summary>
     public DivergenceEstimator Divergence { get; init; } = DivergenceEstimator.None;
 
-    /// <summary>Coefficient of the divergence term.</summary>
-    public double DivergenceCoefficient { get; init; }
+    /// <summary>Coefficient of the divergence term, where there is one.</summary>
+    public double DivergenceCoefficient { get; init; } = 0.01;
 
     /// <summary>Reference of the divergence term.</summary>
-    public ReferenceSource Reference { get; init; } = ReferenceSource.Record;
+    public ReferenceSource Reference { get; init; } = ReferenceSource.Initial;
 
     /// <summary>Constants of AdamW, with the clip norm.</summary>
     public AdamWOptions Optimizer { get; init; } = new();

@@ -45,8 +45,8 @@ internal static class RecipeReader
             MicroBatchTokens = root.Integer("micro_batch_tokens", defaults.MicroBatchTokens, 1, 1 << 24),
             MaximumSequenceTokens = root.Integer("max_sequence_tokens", 0, 1, 1 << 24),
             CheckpointEvery = root.Integer("checkpoint_every", 0, 0, int.MaxValue),
-            Shuffle = root.Boolean("shuffle", true),
-            SaveBFloat16 = root.Choice("save_dtype", "fp32", ("fp32", false), ("bf16", true)),
+            Shuffle = root.Boolean("shuffle", defaults.Shuffle),
+            SaveBFloat16 = root.Choice("save_dtype", defaults.SaveBFloat16, ("fp32", false), ("bf16", true)),
             Freeze = ReadFreeze(root, defaults.Freeze),
         };
         recipe = ReadObjective(root.Section("objective"), recipe);
@@ -57,17 +57,17 @@ internal static class RecipeReader
     private static Recipe ReadObjective(RecipeSection section, Recipe recipe)
     {
         section.Allow("name", "ratio", "behavior", "clip", "normalization", "kl");
-        section.Choice("name", "sophia", ("sophia", 0));
+        section.Choice("name", 0, ("sophia", 0));
         var (low, high) = section.Bounds("clip", recipe.ClipLow, recipe.ClipHigh);
         if (low is not (null or (>= 0 and <= double.MaxValue)) || high is not (null or (>= 0 and <= double.MaxValue)) || low > high)
             throw section.Fault("clip", "two numbers of at least 0 (null for no bound), the lower one first");
         recipe = recipe with
         {
-            Ratio = section.Choice("ratio", "token", ("one", ImportanceRatio.One), ("token", ImportanceRatio.Token), ("sequence", ImportanceRatio.Sequence), ("multiple", ImportanceRatio.Multiple)),
-            Behavior = section.Choice("behavior", "record", ("record", BehaviorSource.Record), ("snapshot", BehaviorSource.Snapshot)),
+            Ratio = section.Choice("ratio", recipe.Ratio, ("one", ImportanceRatio.One), ("token", ImportanceRatio.Token), ("sequence", ImportanceRatio.Sequence), ("multiple", ImportanceRatio.Multiple)),
+            Behavior = section.Choice("behavior", recipe.Behavior, ("record", BehaviorSource.Record), ("snapshot", BehaviorSource.Snapshot)),
             ClipLow = low,
             ClipHigh = high,
-            Normalization = section.Choice("normalization", "token-mean", ("token-mean", NormalizationMode.TokenMean), ("token-sum", NormalizationMode.TokenSum),
+            Normalization = section.Choice("normalization", recipe.Normalization, ("token-mean", NormalizationMode.TokenMean), ("token-sum", NormalizationMode.TokenSum),
                 ("sequence-mean-token-sum", NormalizationMode.SequenceMeanTokenSum), ("sequence-mean-token-mean", NormalizationMode.SequenceMeanTokenMean), ("square", NormalizationMode.Square)),
         };
         if (!section.Has("kl"))
@@ -76,17 +76,17 @@ internal static class RecipeReader
         divergence.Allow("estimator", "coefficient", "reference");
         return recipe with
         {
-            Divergence = divergence.Choice("estimator", "k3", ("k1", DivergenceEstimator.K1), ("k2", DivergenceEstimator.K2), ("k3", DivergenceEstimator.K3)),
-            DivergenceCoefficient = divergence.Number("coefficient", 0.01, 0, 1e6),
-            Reference = divergence.Choice("reference", "initial", ("record", ReferenceSource.Record), ("initial", ReferenceSource.Initial)),
+            Divergence = divergence.Choice("estimator", DivergenceEstimator.K3, ("k1", DivergenceEstimator.K1), ("k2", DivergenceEstimator.K2), ("k3", DivergenceEstimator.K3)),
+            DivergenceCoefficient = divergence.Number("coefficient", recipe.DivergenceCoefficient, 0, 1e6),
+            Reference = divergence.Choice("reference", recipe.Reference, ("record", ReferenceSource.Record), ("initial", ReferenceSource.Initial)),
         };
     }
 
     private static Recipe ReadOptimizer(RecipeSection section, Recipe recipe, double clip)
     {
         section.Allow("name", "learning_rate", "betas", "epsilon", "weight_decay", "moments");
-        section.Choice("name", "adamw", ("adamw", 0));
-        section.Choice("moments", "fp32", ("fp32", 0));
+        section.Choice("name", 0, ("adamw", 0));
+        section.Choice("moments", 0, ("fp32", 0));
         var (beta1, beta2) = section.Bounds("betas", recipe.Optimizer.Beta1, recipe.Optimizer.Beta2);
         if (beta1 is not (>= 0 and < 1) || beta2 is not (>= 0 and < 1))
             throw section.Fault("betas", "two numbers in [0, 1)");
@@ -109,7 +109,7 @@ internal static class RecipeReader
         section.Allow("name", "warmup_steps", "final_fraction");
         return recipe with
         {
-            Schedule = new(section.Choice("name", "cosine", ("constant", ScheduleShape.Constant), ("cosine", ScheduleShape.Cosine)),
+            Schedule = new(section.Choice("name", recipe.Schedule.Shape, ("constant", ScheduleShape.Constant), ("cosine", ScheduleShape.Cosine)),
                 section.Integer("warmup_steps", 0, 0, int.MaxValue), section.Number("final_fraction", recipe.Schedule.FinalFraction, 0, 1)),
         };
     }

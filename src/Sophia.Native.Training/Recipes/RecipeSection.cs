@@ -74,9 +74,11 @@ internal readonly struct RecipeSection
         };
     }
 
-    public T Choice<T>(string key, string fallback, params ReadOnlySpan<(string Name, T Value)> choices)
+    public T Choice<T>(string key, T fallback, params ReadOnlySpan<(string Name, T Value)> choices)
     {
-        var text = !Has(key) ? fallback : _element.GetProperty(key) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+        if (!Has(key))
+            return fallback;
+        var text = _element.GetProperty(key) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
         var names = new List<string>();
         foreach (var (name, choice) in choices)
         {

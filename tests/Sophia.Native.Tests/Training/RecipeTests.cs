@@ -50,6 +50,15 @@ public sealed class RecipeTests : IDisposable
         Assert.Equal([ParameterGroup.Decoder], recipe.Freeze);
     }
 
+    [Fact]
+    public void A_divergence_term_without_values_has_those_of_a_recipe_made_in_code()
+    {
+        var recipe = Load("""{"objective": {"kl": {} } }""");
+        var defaults = new Recipe();
+        Assert.Equal((DivergenceEstimator.K3, 0.01, ReferenceSource.Initial), (recipe.Divergence, recipe.DivergenceCoefficient, recipe.Reference));
+        Assert.Equal((0.01, ReferenceSource.Initial), (defaults.DivergenceCoefficient, defaults.Reference));
+    }
+
     [Theory]
     [InlineData("one", ImportanceRatio.One)]
     [InlineData("token", ImportanceRatio.Token)]
