@@ -5,7 +5,7 @@ namespace Sophia.Native;
 public abstract partial class Backend
 {
     /// <summary>
-    /// Log-probability of the target and entropy of every row's prediction: z = hidden * weight^T / temperature, logp = z[target] - logsumexp(z), entropy = logsumexp(z) - sum softmax(z) * z.
+    /// Log-probability of the target and entropy of every row's prediction: z = hidden * weight^T * (1 / temperature in fp32), logp = z[target] - logsumexp(z), entropy = logsumexp(z) - sum softmax(z) * z.
     /// Works on chunks of rows x the whole vocabulary, so the logits of the batch never exist; 2*N*C*V operations.
     /// </summary>
     /// <param name="logProbabilities">[N], overwritten; 0 where there is no target.</param>
@@ -14,7 +14,7 @@ public abstract partial class Backend
     /// <param name="weight">[V, C].</param>
     /// <param name="targets">[N] Int32 in [0, V), or minus one where nothing is predicted.</param>
     /// <param name="workspace">[chunk, V]: logits of a chunk; its size changes no result.</param>
-    /// <param name="temperature">Divides the logits; positive.</param>
+    /// <param name="temperature">Its reciprocal in fp32 multiplies the logits; positive.</param>
     public void HeadForward(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature = 1f)
     {
         CheckHead(hidden, weight, targets, workspace, temperature);
@@ -25,7 +25,7 @@ public abstract partial class Backend
 
     /// <summary>
     /// The fused head and objective, forward and backward in one pass over chunks of rows: logits, their statistics, log-probability, entropy, the loss of <see cref="TokenObjective"/> times the
-    /// normalizer, in place d loss / d logits = derivative * normalizer * (onehot - softmax) / temperature, then dHidden and dWeight. 6*N*C*V operations.
+    /// normalizer, in place d loss / d logits = derivative * normalizer * (onehot - softmax) * (1 / temperature in fp32), then dHidden and dWeight. 6*N*C*V operations.
     /// Rows with normalizer 0 or without a target give no gradient.
     /// </summary>
     /// <param name="dHidden">[N, C], overwritten.</param>

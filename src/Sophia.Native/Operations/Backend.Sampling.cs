@@ -3,13 +3,13 @@ namespace Sophia.Native;
 public abstract partial class Backend
 {
     /// <summary>
-    /// Draws a token from every row of logits by Gumbel-max over float32 scores: score[v] = logits[v] / T - log(-log(u[v])), u[v] = word v mod 4 of the Philox block with counter
+    /// Draws a token from every row of logits by Gumbel-max over float32 scores: score[v] = z[v] - log(-log(u[v])), z[v] = logits[v] * (1 / T in fp32), u[v] = word v mod 4 of the Philox block with counter
     /// (sample, position, v / 4, 0) in (0, 1); ties go to the lowest id. Top-k, then top-p, then min-p take candidates away first. The log-probability is that at
     /// temperature T before truncation, bitwise that of <see cref="HeadForward"/> over the same logits.
     /// </summary>
     /// <param name="tokens">[B] Int32, overwritten.</param>
     /// <param name="logProbabilities">[B], overwritten.</param>
-    /// <param name="logits">[B, V]; overwritten with the logits divided by T.</param>
+    /// <param name="logits">[B, V]; overwritten with z.</param>
     /// <param name="samples">[B] Int32: the sample's number.</param>
     /// <param name="positions">[B] Int32: the position of the drawn token in its sequence.</param>
     /// <param name="options">How tokens are drawn.</param>
