@@ -32,6 +32,22 @@ internal sealed class BatchPlanner
 
     public int TotalSteps { get; }
 
+    /// <summary>Whether a batch holds more than all samples, so that a step sees some of them several times.</summary>
+    public bool RepeatsWithinAStep
+    {
+        get
+        {
+            if (_recipe.Steps == 0 && _recipe.Epochs == 1)
+                return false;
+            if (_recipe.BatchSequences > 0)
+                return _recipe.BatchSequences > _samples.Count;
+            var tokens = 0L;
+            foreach (var sample in _samples)
+                tokens += sample.Length;
+            return tokens < _recipe.BatchTokens;
+        }
+    }
+
     /// <summary>The indices of the next step's samples.</summary>
     public IReadOnlyList<int> Next()
     {

@@ -64,6 +64,8 @@ public sealed class TrainingRun
             TrainingCheckpoint.Read(newest, trainer, _fingerprint);
         metrics.CutAfter(trainer.Optimizer.StepCount);
         var planner = new BatchPlanner(_samples, _recipe, _options.Seed);
+        if (planner.RepeatsWithinAStep)
+            _options.Notice?.Invoke($"A batch holds more than all {_samples.Count} records, so that a step takes some of them several times.");
         var snapshots = !NeedsSnapshots ? []
             : newest is null ? PolicySnapshots.Take(_options.OutputFolder, trainer, _samples)
             : PolicySnapshots.Read(_options.OutputFolder, _samples);

@@ -198,6 +198,20 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Contains("Vision", Assert.Throws<ArgumentException>(() => new TrainingRun(tiny.Model, RunFolder.Recipe, Samples, new() { OutputFolder = _folder.File("out") })).Message);
     }
 
+    [Theory]
+    [InlineData(4, 0, 3, 1)]
+    [InlineData(3, 0, 3, 0)]
+    [InlineData(0, 1000, 3, 1)]
+    [InlineData(0, 20, 3, 0)]
+    [InlineData(4, 0, 0, 0)]
+    public void A_batch_of_more_than_all_records_is_said_once(int sequences, int tokens, int steps, int expected)
+    {
+        var notices = new List<string>();
+        RunFolder.Execute(_folder.File("out"), RunFolder.Recipe with { Steps = steps, BatchSequences = sequences, BatchTokens = tokens }, TinyModel.Samples(3), notice: notices.Add);
+        Assert.Equal(expected, notices.Count);
+        Assert.All(notices, notice => Assert.Contains("more than all 3 records", notice));
+    }
+
     [Fact]
     public void Samples_that_cannot_be_trained_on_are_refused_before_anything_is_written()
     {
