@@ -13,7 +13,7 @@ public sealed class RolloutStore : IDisposable
 {
     private readonly string _manifestPath;
     private readonly RolloutManifest _manifest;
-    private readonly WriterLock? _lock;
+    private readonly FolderLock? _lock;
     private readonly AppendOnlyLog? _captions;
     private readonly AppendOnlyLog? _answers;
     private readonly QuestionRecord[] _questions;
@@ -22,7 +22,7 @@ public sealed class RolloutStore : IDisposable
     private readonly long[][] _captionOffsets;
     private readonly long[][][] _answerOffsets;
 
-    private RolloutStore(string folder, RolloutManifest manifest, WriterLock? writer)
+    private RolloutStore(string folder, RolloutManifest manifest, FolderLock? writer)
     {
         Folder = Path.GetFullPath(folder);
         _manifestPath = Path.Combine(Folder, "manifest.json");
@@ -70,7 +70,7 @@ public sealed class RolloutStore : IDisposable
         Directory.CreateDirectory(folder);
         // Before the lock too, so that a folder of something else stays as it was.
         CheckEmpty(folder);
-        WriterLock writer = new(folder);
+        FolderLock writer = new(folder, "the store");
         try
         {
             CheckEmpty(folder);
@@ -92,7 +92,7 @@ public sealed class RolloutStore : IDisposable
     public static RolloutStore Open(string folder)
     {
         RequireStore(folder);
-        WriterLock writer = new(folder);
+        FolderLock writer = new(folder, "the store");
         try
         {
             foreach (string leftover in Directory.EnumerateFiles(folder, ".*.tmp")) File.Delete(leftover);
@@ -231,7 +231,7 @@ public sealed class RolloutStore : IDisposable
         {
             // What an attempt leaves that was killed before its manifest stood.
             string name = Path.GetFileName(entry);
-            if (name is not (WriterLock.LockName or WriterLock.HolderName or "questions.jsonl") && !name.EndsWith(".tmp", StringComparison.Ordinal))
+            if (!FolderLock.IsLockFile(name) && name != "questions.jsonl" && !name.EndsWith(".tmp", StringComparison.Ordinal))
                 throw new IOException($"{folder}: expected an empty folder for a new store, found {name} in it");
         }
     }

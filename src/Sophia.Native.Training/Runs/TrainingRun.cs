@@ -56,7 +56,7 @@ public sealed class TrainingRun
         using var trainer = new Trainer(_model, TrainerOptions());
         Directory.CreateDirectory(_checkpoints);
         // Before anything else: what this run clears away may be in use by another one.
-        using var runLock = new RunLock(_options.OutputFolder);
+        using var runLock = new FolderLock(_options.OutputFolder, "the run");
         using var metrics = new MetricsFile(Path.Combine(_options.OutputFolder, "metrics.jsonl"));
         AtomicFile.FlushFolder(_options.OutputFolder);
         var newest = TrainingCheckpoint.FindNewest(_checkpoints);

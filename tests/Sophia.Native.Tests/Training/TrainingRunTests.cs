@@ -160,7 +160,7 @@ public sealed class TrainingRunTests : IDisposable
         {
             if (progress.Step != 3)
                 return;
-            Assert.Contains("no other run", Assert.Throws<IOException>(() => RunFolder.Execute(_folder.File("out"), RunFolder.Recipe, Samples, resume: true)).Message);
+            Assert.Contains($"only writer of the run, found process {Environment.ProcessId}", Assert.Throws<IOException>(() => RunFolder.Execute(_folder.File("out"), RunFolder.Recipe, Samples, resume: true)).Message);
             refused++;
         });
         Assert.Equal(1, refused);
