@@ -10,6 +10,8 @@ namespace Sophia.Native.Cli;
 /// <summary>A backend with a loaded model, as most verbs need it.</summary>
 internal sealed class ModelSession : IDisposable
 {
+    private bool _isDisposed;
+
     private ModelSession(string folder, Backend backend, InternVLProcessor processor, ParameterSet parameters, InternVL model, CheckpointLayout layout)
     {
         Folder = folder;
@@ -36,20 +38,23 @@ internal sealed class ModelSession : IDisposable
 
     public RecordEncoder Encoder { get; }
 
-    public static Backend OpenBackend(ParseResult parsed)
+    /// <summary>Opens the backend that the options name, behind a profile where one is asked for.</summary>
+    public static Backend OpenBackend(ParseResult parsed, bool isProfiled = true)
     {
         if (parsed.GetValue(SharedOptions.Precision) == "bf16")
             throw new UsageException("--precision bf16: the cpu backend computes in fp32 in this version; leave the option out.");
         var backend = Backend.Open(parsed.GetValue(SharedOptions.Backend)!, new() { Threads = parsed.GetValue(SharedOptions.Threads) });
-        return parsed.GetValue(SharedOptions.Profile) is { } path ? new ProfilingBackend(backend, new(path, new(parsed))) : backend;
+        return isProfiled && parsed.GetValue(SharedOptions.Profile) is { } path ? new ProfilingBackend(backend, new(path, new(parsed))) : backend;
     }
 
-    public static ModelSession Open(ParseResult parsed, string folder, params ReadOnlySpan<ParameterGroup> trained)
+    public static ModelSession Open(ParseResult parsed, string folder, params ReadOnlySpan<ParameterGroup> trained) => Open(parsed, folder, isProfiled: true, trained);
+
+    public static ModelSession Open(ParseResult parsed, string folder, bool isProfiled, ReadOnlySpan<ParameterGroup> trained)
     {
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{folder}: expected a checkpoint folder with config.json and safetensors, found {(File.Exists(folder) ? "a file" : "no such folder")}.");
         var processor = InternVLProcessor.Load(folder);
-        var backend = OpenBackend(parsed);
+        var backend = OpenBackend(parsed, isProfiled);
         ParameterSet? parameters = null;
         try
         {
@@ -80,6 +85,9 @@ internal sealed class ModelSession : IDisposable
 
     public void Dispose()
     {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         Model.Dispose();
         Parameters.Dispose();
         Backend.Dispose();

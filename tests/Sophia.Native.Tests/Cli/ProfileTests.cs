@@ -50,6 +50,17 @@ public sealed class ProfileTests(SmallWorld world) : IClassFixture<SmallWorld>, 
         Assert.Equal([2.0 * 6 * 320 * 32], Operations(events, "HeadForward"));
     }
 
+    [Fact]
+    public async Task A_rollout_with_a_model_as_reasoner_has_the_profile_of_its_policy()
+    {
+        var result = await CommandLine.Succeed("rollout", "--model", world.Model, "--data", world.Questions, "--store", _folder.File("store"), "--captions", "1", "--answers", "1", "--max-new-tokens", "2",
+            "--reasoner", "model", "--reasoner-model", world.Model, "--max-answer-tokens", "2", "--out", _folder.File("trajectories.jsonl"), "--profile", _folder.File("trace.json"));
+        Assert.Single(result.Error.Split('\n'), line => line.StartsWith("profile:", StringComparison.Ordinal));
+        var trace = JsonElement.Parse(await File.ReadAllTextAsync(_folder.File("trace.json"), TestContext.Current.CancellationToken));
+        Assert.Contains(trace.GetProperty("traceEvents").EnumerateArray(), item => item.GetProperty("name").GetString() == "SampleTokens");
+        Assert.Equal(3, File.ReadLines(_folder.File("trajectories.jsonl")).Count());
+    }
+
     private static double[] Operations(JsonElement[] events, string name) =>
         [.. events.Where(item => item.GetProperty("name").GetString() == name).Select(item => item.GetProperty("args").GetProperty("operations").GetDouble())];
 }
