@@ -108,31 +108,24 @@ public sealed class Decoder
         var dNorm = gradients.Norm.RowRange(0, rows);
         var dSwiGlu = gradients.SwiGlu.RowRange(0, rows);
         var dGateUp = gradients.GateUp.RowRange(0, rows);
-        LinearBackward(dSwiGlu, stream, saved.SwiGlu.RowRange(0, rows), layer.Down);
+        _backend.LinearBackward(dSwiGlu, stream, saved.SwiGlu.RowRange(0, rows), layer.Down);
         _backend.SwiGluBackward(dGateUp, dSwiGlu, saved.GateUp.RowRange(0, rows));
-        LinearBackward(dNorm, dGateUp, saved.Norm2.RowRange(0, rows), layer.GateUp);
+        _backend.LinearBackward(dNorm, dGateUp, saved.Norm2.RowRange(0, rows), layer.GateUp);
         _backend.RmsNormBackward(stream, layer.Norm2.Gradient, dNorm, saved.Middle.RowRange(0, rows), layer.Norm2.Value, saved.Inverse2.ColumnRange(0, rows), accumulate: true);
 
         var attention = saved.Attention.RowRange(0, rows);
         var dAttention = gradients.Attention.RowRange(0, rows);
         var queryKeyValue = saved.QueryKeyValue.RowRange(0, rows);
         var dQueryKeyValue = gradients.QueryKeyValue.RowRange(0, rows);
-        LinearBackward(dAttention, stream, attention, layer.Output);
+        _backend.LinearBackward(dAttention, stream, attention, layer.Output);
         _backend.AttentionBackward(
             dQueryKeyValue.ColumnRange(0, _queryColumns), dQueryKeyValue.ColumnRange(_queryColumns, _keyColumns), dQueryKeyValue.ColumnRange(_queryColumns + _keyColumns, _keyColumns),
             gradients.Delta.RowRange(0, rows), dAttention,
             queryKeyValue.ColumnRange(0, _queryColumns), queryKeyValue.ColumnRange(_queryColumns, _keyColumns), queryKeyValue.ColumnRange(_queryColumns + _keyColumns, _keyColumns),
             attention, saved.LogSumExp.RowRange(0, rows), tokens.Sequences, _config.HeadSize, _attentionScale);
         _backend.Rope(dQueryKeyValue.ColumnRange(0, _queryColumns + _keyColumns), tokens.RopeTable, tokens.Positions, _config.HeadSize, inverse: true);
-        _backend.BackwardWeight(layer.QueryKeyValue, layer.QueryKeyValueBias, dQueryKeyValue, saved.Norm1.RowRange(0, rows));
-        _backend.LinearBackwardInput(dNorm, dQueryKeyValue, layer.QueryKeyValue.Value);
+        _backend.LinearBackward(dNorm, dQueryKeyValue, saved.Norm1.RowRange(0, rows), layer.QueryKeyValue, layer.QueryKeyValueBias);
         _backend.RmsNormBackward(stream, layer.Norm1.Gradient, dNorm, saved.Input.RowRange(0, rows), layer.Norm1.Value, saved.Inverse1.ColumnRange(0, rows), accumulate: true);
-    }
-
-    private void LinearBackward(DeviceView dInput, DeviceView dOutput, DeviceView input, in Weight weight)
-    {
-        _backend.BackwardWeight(weight, default, dOutput, input);
-        _backend.LinearBackwardInput(dInput, dOutput, weight.Value);
     }
 
     private readonly struct Layer(ParameterSet parameters, string prefix)

@@ -1,9 +1,17 @@
 namespace Sophia.Native.Models;
 
-/// <summary>The parameter gradients of a linear layer, skipped where it is frozen.</summary>
+/// <summary>The backward pass of a linear layer.</summary>
 internal static class LinearBackwardExtensions
 {
-    public static void BackwardWeight(this Backend backend, in Weight weight, in Weight bias, DeviceView dOutput, DeviceView input)
+    /// <summary>Adds the gradients of what is not frozen and overwrites dInput.</summary>
+    public static void LinearBackward(this Backend backend, DeviceView dInput, DeviceView dOutput, DeviceView input, in Weight weight, in Weight bias = default)
+    {
+        backend.LinearBackwardParameters(weight, bias, dOutput, input);
+        backend.LinearBackwardInput(dInput, dOutput, weight.Value);
+    }
+
+    /// <summary>Adds the gradients of weight and bias, each unless it is frozen or absent.</summary>
+    public static void LinearBackwardParameters(this Backend backend, in Weight weight, in Weight bias, DeviceView dOutput, DeviceView input)
     {
         if (!weight.Gradient.IsAbsent)
             backend.LinearBackwardWeight(weight.Gradient, dOutput, input);

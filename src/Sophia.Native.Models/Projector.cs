@@ -54,10 +54,9 @@ public sealed class Projector
     {
         var dOutput = activations.DOutput.RowRange(0, rows);
         var dHidden = activations.DHidden.RowRange(0, rows);
-        _backend.BackwardWeight(_weight2, _bias2, dOutput, activations.Gelu.RowRange(0, rows));
-        _backend.LinearBackwardInput(dHidden, dOutput, _weight2.Value);
+        _backend.LinearBackward(dHidden, dOutput, activations.Gelu.RowRange(0, rows), _weight2, _bias2);
         _backend.GeluBackward(dHidden, dHidden, activations.FeedForward1.RowRange(0, rows));
-        _backend.BackwardWeight(_weight1, _bias1, dHidden, activations.Norm.RowRange(0, rows));
+        _backend.LinearBackwardParameters(_weight1, _bias1, dHidden, activations.Norm.RowRange(0, rows));
         if (_normWeight.Gradient.IsAbsent && dEncoded.IsAbsent)
             return;
         var dNorm = activations.DNorm.RowRange(0, rows);

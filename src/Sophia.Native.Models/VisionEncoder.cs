@@ -117,13 +117,13 @@ public sealed class VisionEncoder
         var dNorm = gradients.Norm.RowRange(0, rows);
         var dFeedForward = gradients.FeedForward.RowRange(0, rows);
         _backend.ResidualBackward(branch, layer.Scale2.Gradient, stream, saved.FeedForward2.RowRange(0, rows), layer.Scale2.Value);
-        LinearBackward(dFeedForward, branch, saved.Gelu.RowRange(0, rows), layer.FeedForward2, layer.FeedForward2Bias);
+        _backend.LinearBackward(dFeedForward, branch, saved.Gelu.RowRange(0, rows), layer.FeedForward2, layer.FeedForward2Bias);
         _backend.GeluBackward(dFeedForward, dFeedForward, saved.FeedForward1.RowRange(0, rows));
-        LinearBackward(dNorm, dFeedForward, saved.Norm2.RowRange(0, rows), layer.FeedForward1, layer.FeedForward1Bias);
+        _backend.LinearBackward(dNorm, dFeedForward, saved.Norm2.RowRange(0, rows), layer.FeedForward1, layer.FeedForward1Bias);
         NormBackward(stream, dNorm, saved.Middle.RowRange(0, rows), saved.Mean2, saved.Inverse2, layer.Norm2, layer.Norm2Bias);
 
         _backend.ResidualBackward(branch, layer.Scale1.Gradient, stream, saved.Projection.RowRange(0, rows), layer.Scale1.Value);
-        LinearBackward(dNorm, branch, saved.Attention.RowRange(0, rows), layer.Projection, layer.ProjectionBias);
+        _backend.LinearBackward(dNorm, branch, saved.Attention.RowRange(0, rows), layer.Projection, layer.ProjectionBias);
         var queryKeyValue = saved.QueryKeyValue.RowRange(0, rows);
         var dQueryKeyValue = gradients.QueryKeyValue.RowRange(0, rows);
         var normedQueryKey = _config.HasQueryKeyNorm ? saved.NormedQueryKey.RowRange(0, rows) : queryKeyValue;
@@ -136,7 +136,7 @@ public sealed class VisionEncoder
             _backend.RmsNormBackward(dQueryKeyValue.ColumnRange(0, hidden), layer.QueryNorm.Gradient, dNormedQueryKey.ColumnRange(0, hidden), queryKeyValue.ColumnRange(0, hidden), layer.QueryNorm.Value, saved.InverseQuery.ColumnRange(0, rows));
             _backend.RmsNormBackward(dQueryKeyValue.ColumnRange(hidden, hidden), layer.KeyNorm.Gradient, dNormedQueryKey.ColumnRange(hidden, hidden), queryKeyValue.ColumnRange(hidden, hidden), layer.KeyNorm.Value, saved.InverseKey.ColumnRange(0, rows));
         }
-        LinearBackward(dNorm, dQueryKeyValue, saved.Norm1.RowRange(0, rows), layer.QueryKeyValue, layer.QueryKeyValueBias);
+        _backend.LinearBackward(dNorm, dQueryKeyValue, saved.Norm1.RowRange(0, rows), layer.QueryKeyValue, layer.QueryKeyValueBias);
         NormBackward(stream, dNorm, saved.Input.RowRange(0, rows), saved.Mean1, saved.Inverse1, layer.Norm1, layer.Norm1Bias);
     }
 
@@ -155,13 +155,7 @@ public sealed class VisionEncoder
         _backend.VisionTokensBackward(dPatches, _classToken.Gradient, dPositions, gradients.Stream.RowRange(0, rows), patchCount);
         if (interpolated && !dPositions.IsAbsent)
             _backend.PositionInterpolationBackward(_positions.Gradient, dPositions, activations.Grid, activations.Grid);
-        _backend.BackwardWeight(_patchWeight, _patchBias, dPatches, activations.Patches.RowRange(0, patchRows));
-    }
-
-    private void LinearBackward(DeviceView dInput, DeviceView dOutput, DeviceView input, in Weight weight, in Weight bias)
-    {
-        _backend.BackwardWeight(weight, bias, dOutput, input);
-        _backend.LinearBackwardInput(dInput, dOutput, weight.Value);
+        _backend.LinearBackwardParameters(_patchWeight, _patchBias, dPatches, activations.Patches.RowRange(0, patchRows));
     }
 
     private void NormForward(DeviceView output, DeviceView mean, DeviceView inverse, DeviceView input, in Weight weight, in Weight bias)
