@@ -5,7 +5,7 @@ public static class PixelNormalizer
 {
     private static readonly float[][] s_values = [MakeTable(0.485f, 0.229f), MakeTable(0.456f, 0.224f), MakeTable(0.406f, 0.225f)];
 
-    /// <summary>Normalises an image.</summary>
+    /// <summary>Normalizes an image.</summary>
     /// <param name="image">The image, [H, W, 3].</param>
     /// <param name="values">Receives [3, H, W]: all of red, then green, then blue.</param>
     /// <exception cref="ArgumentException"><paramref name="values"/> is not 3 * H * W long.</exception>

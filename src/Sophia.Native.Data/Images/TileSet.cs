@@ -12,7 +12,7 @@ public sealed record TileSet(TileGrid Grid, int TileSize, ImmutableArray<RgbImag
     public int ValueCount => Tiles.Length * 3 * TileSize * TileSize;
 
     /// <summary>Writes what the vision encoder takes.</summary>
-    /// <param name="values">Receives the normalised values of all tiles, [I, 3, S, S]; at least <see cref="ValueCount"/> long.</param>
+    /// <param name="values">Receives the normalized values of all tiles, [I, 3, S, S]; at least <see cref="ValueCount"/> long.</param>
     public void Normalize(Span<float> values)
     {
         int tileValues = 3 * TileSize * TileSize;

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Sophia.Native.Data.Records;
 
 /// <summary>Writes JSON objects as lines. Floating-point numbers are written in the shortest form that reads back to the same bits.</summary>
-/// <remarks>Characters that need no escape in JSON stay readable: other scripts, quotes' neighbours of HTML and so on are written as they are.</remarks>
+/// <remarks>Characters that need no escape in JSON stay readable: other scripts, quotes' neighbors of HTML and so on are written as they are.</remarks>
 public sealed class JsonLinesWriter : IDisposable
 {
     private readonly Stream _stream;

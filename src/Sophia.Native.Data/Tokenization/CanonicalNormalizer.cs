@@ -4,7 +4,7 @@ using System.Text;
 namespace Sophia.Native.Data.Tokenization;
 
 /// <summary>
-/// Unicode normalisation form C (Unicode Standard Annex 15) with tables of its own.
+/// Unicode normalization form C (Unicode Standard Annex 15) with tables of its own.
 /// <see cref="string.Normalize()"/> returns its input unchanged where InvariantGlobalization is on, and follows the operating system's library where it is off;
 /// token ids must depend on neither.
 /// </summary>
@@ -20,7 +20,7 @@ internal static class CanonicalNormalizer
 
     private static readonly Tables s_tables = Tables.Load();
 
-    /// <summary>The text in normalisation form C; the same instance where it already is. Lone surrogates pass through.</summary>
+    /// <summary>The text in normalization form C; the same instance where it already is. Lone surrogates pass through.</summary>
     public static string Normalize(string text) => IsCertainlyNormal(text) ? text : Rewrite(text);
 
     /// <summary>True if no character can change or be changed by a neighbor; false means "perhaps", not "no".</summary>

@@ -6,7 +6,7 @@ using System.Text;
 namespace Sophia.Native.Data.Tokenization;
 
 /// <summary>
-/// The byte-level BPE tokenizer of Qwen2, as InternVL uses it. The steps: added tokens are cut out of the text; the rest is brought to Unicode normalisation form C and
+/// The byte-level BPE tokenizer of Qwen2, as InternVL uses it. The steps: added tokens are cut out of the text; the rest is brought to Unicode normalization form C and
 /// cut into words; the UTF-8 bytes of a word merge pair by pair, lowest rank first; what is left are the tokens. Every text has ids, and decoding gives back its normal form.
 /// </summary>
 public sealed class Qwen2Tokenizer : ITokenizer

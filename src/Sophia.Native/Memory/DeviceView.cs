@@ -2,7 +2,7 @@ namespace Sophia.Native;
 
 /// <summary>
 /// A matrix in device memory: <see cref="Rows"/> x <see cref="Columns"/> elements, rows <see cref="Stride"/> elements apart, columns adjacent.
-/// A vector is one row. The default value is the empty view, by which operations recognise an absent optional argument.
+/// A vector is one row. The default value is the empty view, by which operations recognize an absent optional argument.
 /// Tensors of more dimensions are views whose rows run over the leading dimensions; each operation says which.
 /// </summary>
 public readonly struct DeviceView

@@ -45,7 +45,7 @@ public sealed class ImageTilerTests
     public void Every_tile_of_the_golden_images_of_MathVision_is_exact() => AssertExact(GoldenTiles.ReadAll().Where(golden => !golden.IsGenerated), 24);
 
     [Fact]
-    public void Normalised_values_are_those_of_torchvision()
+    public void Normalized_values_are_those_of_torchvision()
     {
         (float[] expected, int[] shape) = ReadFloats(TestData.Golden("preprocess/normalised.safetensors"), "pixel_values");
         TileSet tiles = ImageTiler.Tile(ImageDecoder.Load(TestData.Golden("preprocess/images/rgb_odd.png")), new TilingOptions { MaximumTiles = 6, TileSize = 112 });

@@ -52,7 +52,7 @@ public sealed class Qwen2TokenizerTests
     }
 
     [Fact]
-    public void Decode_of_encode_is_the_normalised_text() =>
+    public void Decode_of_encode_is_the_normalized_text() =>
         TextGenerator.Sample(text => Assert.Equal(NormalizeBetweenTokens(text), Qwen2.Decode(Qwen2.Encode(text))), iter: 5_000, print: text => JsonSerializer.Serialize(text));
 
     [Fact]

@@ -23,7 +23,7 @@ public class FloatConversionTests
     [Fact]
     public void Floats_round_to_the_nearest_bfloat16_and_ties_to_even()
     {
-        // Deterministic words over the whole range, and the two neighbours of every tie that matters.
+        // Deterministic words over the whole range, and the two neighbors of every tie that matters.
         var bits = new List<uint> { 0x3F80_8000, 0x3F81_8000, 0x3F80_7FFF, 0x3F80_8001, 0x7F7F_FFFF, 0xFF7F_FFFF, 0x0000_0001, 0x0000_8000, 0x0000_8001, 0x7F80_0001, 0xFF80_0001, 0x7FC0_1234, 0x7F80_0000 };
         for (uint i = 0; i < 100_003; i++) bits.Add(Philox.Block(i, 0, 0, 0, 1).X0);
         var source = MemoryMarshal.Cast<uint, float>(CollectionsMarshal.AsSpan(bits)).ToArray();
@@ -39,7 +39,7 @@ public class FloatConversionTests
                 Assert.True(float.IsNaN(value));
                 continue;
             }
-            // The neighbours below and above in the upper half; their distances in double are exact.
+            // The neighbors below and above in the upper half; their distances in double are exact.
             var (below, above) = (bits[i] >> 16, (bits[i] >> 16) + 1);
             double low = BitConverter.UInt32BitsToSingle(below << 16), high = BitConverter.UInt32BitsToSingle(above << 16);
             if (double.IsInfinity(high)) high = Math.CopySign(Math.Pow(2, 128), high);

@@ -14,7 +14,7 @@ internal sealed class ParameterArray(ParameterLayout layout) : IParameterSink, I
 
     public int LargestCall { get; private set; }
 
-    /// <summary>Distinct numbers, exactly representable in bfloat16 patterns: small integers with signs, different for neighbours.</summary>
+    /// <summary>Distinct numbers, exactly representable in bfloat16 patterns: small integers with signs, different for neighbors.</summary>
     public static ParameterArray Numbered(ParameterLayout layout)
     {
         var array = new ParameterArray(layout);
