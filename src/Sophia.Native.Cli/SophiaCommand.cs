@@ -81,7 +81,7 @@ public static class SophiaCommand
     /// <summary>What bad input and a bad environment throw; anything else is a fault of the program and shows its trace.</summary>
     private static bool IsExpected(Exception fault) =>
         fault is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or BackendUnavailableException or TrainingDivergedException
-            or HttpRequestException or TimeoutException or InvalidOperationException or OutOfMemoryException;
+            or HttpRequestException or TimeoutException or OutOfMemoryException;
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ");
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Sophia.Native.Data.Records;
-using Sophia.Native.Pipeline.Quickstart;
+using Sophia.Native.Pipeline;
 
 namespace Sophia.Native.Cli.Commands;
 

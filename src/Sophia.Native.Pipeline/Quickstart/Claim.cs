@@ -4,4 +4,4 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// <param name="Object">What the text states.</param>
 /// <param name="Start">First character of the statement: that of the cell's word.</param>
 /// <param name="Length">Length of the statement in characters, up to the end of the shape's word.</param>
-public readonly record struct Claim(SceneObject Object, int Start, int Length);
+internal readonly record struct Claim(SceneObject Object, int Start, int Length);

@@ -4,7 +4,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// Finds the statements about objects in a caption or a trace: the word of a cell, any of "there", "is", "a", then size, color and shape.
 /// Whatever does not read so is passed over: a model that writes nonsense states nothing.
 /// </summary>
-public static class ClaimParser
+internal static class ClaimParser
 {
     private const int NotAWord = -1;
 

@@ -1,7 +1,7 @@
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>The color of an object; each channel varies by a tenth from object to object.</summary>
-public enum ObjectColor : byte
+internal enum ObjectColor : byte
 {
     /// <summary>About (.85, .2, .2).</summary>
     Red,

@@ -1,7 +1,7 @@
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>The shape of an object; its value plus one is the object's price, see <see cref="SceneObject.Price"/>.</summary>
-public enum ObjectShape : byte
+internal enum ObjectShape : byte
 {
     /// <summary>A disc: price one.</summary>
     Circle,

@@ -1,7 +1,7 @@
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>The size of an object.</summary>
-public enum ObjectSize : byte
+internal enum ObjectSize : byte
 {
     /// <summary>Radius 6 to 7 pixels.</summary>
     Small,

@@ -7,7 +7,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// so every answer hangs on the shapes, the attribute that is hardest to see.
 /// </summary>
 /// <param name="Only">Count objects of this size alone; null counts everything.</param>
-public readonly record struct PriceQuestion(ObjectSize? Only)
+internal readonly record struct PriceQuestion(ObjectSize? Only)
 {
     /// <summary>The question in words: <c>price of all the objects?</c>, <c>price of all small objects?</c>, <c>price of all big objects?</c></summary>
     public string Text => $"price of all {(Only is { } size ? WorldLanguage.Word(size) : "the")} objects?";

@@ -3,7 +3,7 @@ using Sophia.Native.Models.Generation;
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>Held-out scenes and questions, the same for every arm.</summary>
-public sealed class QuickstartEvaluation
+internal sealed class QuickstartEvaluation
 {
     private readonly Scene[] _scenes;
     private readonly float[][] _pixels;

@@ -1,7 +1,7 @@
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>Measures of texts against the scenes they speak of; pure functions.</summary>
-public static class QuickstartMetrics
+internal static class QuickstartMetrics
 {
     private const string Box = @"\boxed{";
 

@@ -3,7 +3,7 @@ using Sophia.Native.Models;
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>The quickstart's InternVL in the small: one tile of 56 pixels becomes four visual tokens, one a cell of the world.</summary>
-public static class QuickstartModel
+internal static class QuickstartModel
 {
     private const uint InitializationPurpose = 0x494E_4954;
 

@@ -5,7 +5,7 @@ using Sophia.Native.Models.Generation;
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>A quickstart model with its tokenizer: answers prompts about scenes, many at once.</summary>
-public sealed class QuickstartPolicy : IDisposable
+internal sealed class QuickstartPolicy : IDisposable
 {
     private const int Slots = 384;
     private const int PrefillTokens = 8192;

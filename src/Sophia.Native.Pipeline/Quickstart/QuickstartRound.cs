@@ -6,7 +6,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// One offline round: K captions of every scene by the policy, which does not see the questions; N answers to every caption by the reasoner, which does not see the scene; rewards, propagated to the
 /// captions. Arms select from the same round.
 /// </summary>
-public sealed class QuickstartRound
+internal sealed class QuickstartRound
 {
     /// <summary>The most tokens of a caption.</summary>
     public const int MaximumCaptionTokens = 48;

@@ -5,4 +5,4 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// <param name="Claims">Statements about objects in the responses, right and wrong.</param>
 /// <param name="MeanLength">Mean length of a response in tokens.</param>
 /// <param name="Responses">The responses.</param>
-public sealed record QuickstartScore(Estimate Accuracy, ClaimCounts Claims, double MeanLength, IReadOnlyList<string> Responses);
+internal sealed record QuickstartScore(Estimate Accuracy, ClaimCounts Claims, double MeanLength, IReadOnlyList<string> Responses);

@@ -7,7 +7,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// The tokenizer of the small world, in the format of Qwen2's: a byte-level BPE with the 256 bytes, the merges that make every word of the world
 /// one token, and the control tokens of Qwen2.5 and InternVL. Any text can be encoded, and the text of the world is short. The same on every machine.
 /// </summary>
-public static class QuickstartTokenizer
+internal static class QuickstartTokenizer
 {
     /// <summary>The pieces into which the Qwen2 pre-splitter cuts the texts of the world; each is one token. Words stand with and without the space before them.</summary>
     public static IReadOnlyList<string> Pieces { get; } = ListPieces();

@@ -5,4 +5,4 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// <param name="CaptionIndex">k.</param>
 /// <param name="AnswerIndex">n.</param>
 /// <param name="Response">Its text.</param>
-public sealed record QuickstartTrajectory(int Pair, int CaptionIndex, int AnswerIndex, string Response);
+internal sealed record QuickstartTrajectory(int Pair, int CaptionIndex, int AnswerIndex, string Response);

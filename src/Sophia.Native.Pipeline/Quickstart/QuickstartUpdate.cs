@@ -1,5 +1,6 @@
 using Sophia.Native.Models;
 using Sophia.Native.Training;
+using Sophia.Native.Training.Runs;
 
 namespace Sophia.Native.Pipeline.Quickstart;
 
@@ -7,7 +8,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// The update of an arm: the decoder on the selected trajectories with reward 1, mixed with replayed warm-up tasks; vision encoder and projector frozen. Every arm takes the same number of steps and of
 /// trained trajectory tokens a step, so an arm with longer responses sees fewer of them.
 /// </summary>
-public sealed class QuickstartUpdate
+internal sealed class QuickstartUpdate
 {
     private const int WarmUpSteps = 20;
     private const double FinalFraction = 0.1;
@@ -32,7 +33,7 @@ public sealed class QuickstartUpdate
     public QuickstartUpdate(QuickstartPolicy policy, QuickstartSettings settings, QuickstartRound round, IReadOnlyList<QuickstartTrajectory> selected)
     {
         if (selected.Count == 0)
-            throw new InvalidOperationException("No trajectory was selected: no caption passed the gate. The policy's captions are too poor; raise the caption target of the warm-up or lower alpha.");
+            throw new InvalidDataException("No trajectory was selected: no caption passed the gate. The policy's captions are too poor: warm up longer, or lower alpha.");
         _policy = policy;
         _settings = settings;
         _round = round;
@@ -67,7 +68,7 @@ public sealed class QuickstartUpdate
             Weigh(samples, samples.Count - images - direct - texts, trained);
             var report = trainer.Step(samples.ToArray(), _settings.UpdateLearningRate * schedule.Factor(step, _settings.UpdateSteps));
             if (!report.IsFinite)
-                throw new InvalidOperationException($"The update diverged at step {step}: loss {report.Loss}.");
+                throw new TrainingDivergedException($"The update diverged at step {step}: loss {report.Loss}.");
             progress(new(step, report.Loss));
         }
         return (sequences, tokens);

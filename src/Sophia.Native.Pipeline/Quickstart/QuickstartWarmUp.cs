@@ -1,5 +1,6 @@
 using Sophia.Native.Models;
 using Sophia.Native.Training;
+using Sophia.Native.Training.Runs;
 
 namespace Sophia.Native.Pipeline.Quickstart;
 
@@ -7,7 +8,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// Supervised warm-up on the world's truth: seeing, answering at once, and reasoning in text alone, in changing surroundings; never the skill that the round is to teach:
 /// slow thinking about an image.
 /// </summary>
-public sealed class QuickstartWarmUp
+internal sealed class QuickstartWarmUp
 {
     private const int ProbeScenes = 100;
     private const int ProbeTexts = 100;
@@ -51,7 +52,7 @@ public sealed class QuickstartWarmUp
             FillBatch(samples, step);
             var report = trainer.Step(samples, _settings.WarmUpLearningRate * schedule.Factor(step, _settings.WarmUpSteps));
             if (!report.IsFinite)
-                throw new InvalidOperationException($"The warm-up diverged at step {step}: loss {report.Loss}.");
+                throw new TrainingDivergedException($"The warm-up diverged at step {step}: loss {report.Loss}.");
             var point = new WarmUpPoint(step, report.Loss, null, null);
             if (step % _settings.ProbeEvery == 0)
                 point = point with { Captions = _probe.Caption(_policy, ProbeScenes, (ulong)step, cancellation).Recall, TextAccuracy = TextAccuracy(cancellation) };

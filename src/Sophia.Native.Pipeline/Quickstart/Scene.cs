@@ -4,7 +4,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// Two to four objects in different cells, in reading order, and the address of the random numbers of their picture
 /// (exact place, radius, shade and noise), so that a scene has exactly one picture.
 /// </summary>
-public sealed class Scene
+internal sealed class Scene
 {
     private readonly SceneObject[] _objects;
 

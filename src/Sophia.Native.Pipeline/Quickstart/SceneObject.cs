@@ -5,7 +5,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// <param name="Size">Its size.</param>
 /// <param name="Color">Its color.</param>
 /// <param name="Shape">Its shape.</param>
-public readonly record struct SceneObject(WorldCell Cell, ObjectSize Size, ObjectColor Color, ObjectShape Shape)
+internal readonly record struct SceneObject(WorldCell Cell, ObjectSize Size, ObjectColor Color, ObjectShape Shape)
 {
     /// <summary>Circle one, square two, triangle three.</summary>
     public int Price => (int)Shape + 1;

@@ -4,7 +4,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// Draws a scene: 56 x 56 pixels, one grey background a picture, every object with soft edges somewhat off the center of its cell, noise over all.
 /// Allocates nothing. The same bytes on every machine: the noise is a sum of four random bytes, which is close to normal, instead of a logarithm and a cosine.
 /// </summary>
-public static class SceneRenderer
+internal static class SceneRenderer
 {
     /// <summary>Side of a cell in pixels: two 14-pixel patches of the vision encoder, one visual token after its pixel shuffle.</summary>
     public const int CellPixels = 28;

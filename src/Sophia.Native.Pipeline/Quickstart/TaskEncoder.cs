@@ -6,7 +6,7 @@ using Sophia.Native.Models;
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>Turns tasks, prompts and responses into samples in InternVL's chat format.</summary>
-public sealed class TaskEncoder
+internal sealed class TaskEncoder
 {
     private const int VisualTokens = World.CellCount;
 

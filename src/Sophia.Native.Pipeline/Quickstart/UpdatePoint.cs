@@ -3,4 +3,4 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// <summary>A step of an update.</summary>
 /// <param name="Step">The step.</param>
 /// <param name="Loss">Its loss.</param>
-public readonly record struct UpdatePoint(int Step, double Loss);
+internal readonly record struct UpdatePoint(int Step, double Loss);

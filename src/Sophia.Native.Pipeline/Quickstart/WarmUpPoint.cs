@@ -5,4 +5,4 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// <param name="Loss">Loss of that step.</param>
 /// <param name="Captions">Share of objects that sampled captions name right; null between probes.</param>
 /// <param name="TextAccuracy">Share of text-only questions answered right; null between probes.</param>
-public readonly record struct WarmUpPoint(int Step, double Loss, double? Captions, double? TextAccuracy);
+internal readonly record struct WarmUpPoint(int Step, double Loss, double? Captions, double? TextAccuracy);

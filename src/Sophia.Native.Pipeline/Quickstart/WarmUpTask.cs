@@ -9,7 +9,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// <param name="UserText">What the user says, without the placeholder of the image; may be empty where there is an image.</param>
 /// <param name="Response">The response in pieces.</param>
 /// <param name="EndsTurn">Whether the response ends with a trained end of turn (<c>&lt;|im_end|&gt;</c>); without it the text stops in mid-air.</param>
-public sealed record WarmUpTask(Scene? Scene, string SystemMessage, string UserText, IReadOnlyList<ResponseSegment> Response, bool EndsTurn)
+internal sealed record WarmUpTask(Scene? Scene, string SystemMessage, string UserText, IReadOnlyList<ResponseSegment> Response, bool EndsTurn)
 {
     /// <summary>The pieces of the response end to end.</summary>
     public string ResponseText => string.Concat(Response.Select(segment => segment.Text));

@@ -9,7 +9,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// A task is a pure function of (seed, index) and the scene.
 /// </summary>
 /// <param name="seed">Seed of the tasks.</param>
-public sealed class WarmUpTasks(ulong seed)
+internal sealed class WarmUpTasks(ulong seed)
 {
     private const double CaptionShare = .35, ScatteredShare = .3, PrefixShare = .4, DirectPrefixShare = .3 * PrefixShare;
     private const int LongestPrefix = 30, LongestHint = 7, LongestFiller = 5;

@@ -6,7 +6,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// train in one, evaluate in another.
 /// </summary>
 /// <param name="seed">Names the world.</param>
-public sealed class World(ulong seed)
+internal sealed class World(ulong seed)
 {
     /// <summary>Cells in the picture.</summary>
     public const int CellCount = 4;

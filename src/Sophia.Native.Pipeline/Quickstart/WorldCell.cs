@@ -1,7 +1,7 @@
 namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>The four cells of the picture, in reading order.</summary>
-public enum WorldCell : byte
+internal enum WorldCell : byte
 {
     /// <summary>Upper left.</summary>
     Northwest,

@@ -7,7 +7,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 /// space before it: so numbers are words, cells are single words without a hyphen, and a number in a box keeps its space
 /// (<c>\boxed{ five }</c>), which makes the answer the same token as in the sum before it.
 /// </summary>
-public static class WorldLanguage
+internal static class WorldLanguage
 {
     /// <summary>System message of captions, descriptions and direct answers.</summary>
     public const string PlainSystemMessage = "plain";

@@ -1,3 +1,4 @@
+using Sophia.Native.Pipeline;
 using Sophia.Native.Pipeline.Quickstart;
 using Xunit;
 

@@ -1,3 +1,4 @@
+using Sophia.Native.Pipeline;
 using System.Xml;
 using System.Xml.Linq;
 using Sophia.Native.Pipeline.Quickstart;

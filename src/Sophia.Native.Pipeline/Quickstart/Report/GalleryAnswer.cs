@@ -4,4 +4,4 @@ namespace Sophia.Native.Pipeline.Quickstart.Report;
 /// <param name="Source">Whose it is: the selected trajectory, or an arm.</param>
 /// <param name="Text">The whole response.</param>
 /// <param name="IsRight">Whether its answer is the gold answer.</param>
-public sealed record GalleryAnswer(string Source, string Text, bool IsRight);
+internal sealed record GalleryAnswer(string Source, string Text, bool IsRight);

@@ -5,4 +5,4 @@ namespace Sophia.Native.Pipeline.Quickstart.Report;
 /// <param name="Reward">Share of right answers among those reasoned from it.</param>
 /// <param name="Passes">Whether the reward passes the gate.</param>
 /// <param name="IsSelected">Whether the selected trajectory was reasoned from it.</param>
-public sealed record GalleryCaption(string Text, double Reward, bool Passes, bool IsSelected);
+internal sealed record GalleryCaption(string Text, double Reward, bool Passes, bool IsSelected);

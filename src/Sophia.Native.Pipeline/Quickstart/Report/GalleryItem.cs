@@ -6,4 +6,4 @@ namespace Sophia.Native.Pipeline.Quickstart.Report;
 /// <param name="Gold">The gold answer.</param>
 /// <param name="Captions">The captions in order; empty where the item is about answers alone.</param>
 /// <param name="Answers">The selected trajectory, or answers of arms; may be empty.</param>
-public sealed record GalleryItem(Scene Scene, string Question, string Gold, IReadOnlyList<GalleryCaption> Captions, IReadOnlyList<GalleryAnswer> Answers);
+internal sealed record GalleryItem(Scene Scene, string Question, string Gold, IReadOnlyList<GalleryCaption> Captions, IReadOnlyList<GalleryAnswer> Answers);

@@ -4,4 +4,4 @@ namespace Sophia.Native.Pipeline.Quickstart.Report;
 /// <param name="Title">Its heading.</param>
 /// <param name="Introduction">What the reader sees here, in a sentence or two.</param>
 /// <param name="Items">The scenes.</param>
-public sealed record GallerySection(string Title, string Introduction, IReadOnlyList<GalleryItem> Items);
+internal sealed record GallerySection(string Title, string Introduction, IReadOnlyList<GalleryItem> Items);

@@ -7,7 +7,7 @@ namespace Sophia.Native.Pipeline.Quickstart.Report;
 /// Writes the report of a run: one HTML file that needs nothing else, neither script nor network. Curves are inline SVG, pictures data URIs;
 /// it follows the reader's light or dark setting and fits a phone.
 /// </summary>
-public static class QuickstartReport
+internal static class QuickstartReport
 {
     /// <summary>Writes the report to a file; one of that name is replaced when the new one is whole.</summary>
     /// <param name="path">The file, usually report.html.</param>

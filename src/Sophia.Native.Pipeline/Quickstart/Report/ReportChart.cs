@@ -4,4 +4,4 @@ namespace Sophia.Native.Pipeline.Quickstart.Report;
 /// <param name="Title">What is measured, with its unit.</param>
 /// <param name="IsShare">Whether the values are shares, drawn from 0 to 100 %; other values get an axis from zero to the largest.</param>
 /// <param name="Curves">The lines; at most eight are told apart by color.</param>
-public sealed record ReportChart(string Title, bool IsShare, IReadOnlyList<ReportCurve> Curves);
+internal sealed record ReportChart(string Title, bool IsShare, IReadOnlyList<ReportCurve> Curves);

@@ -3,7 +3,7 @@ namespace Sophia.Native.Pipeline.Quickstart.Report;
 /// <summary>Everything that stands in a report. Texts are plain: whatever looks like markup is shown as it is.</summary>
 /// <param name="Title">The heading of the page.</param>
 /// <param name="Summary">What was done and what came out, one paragraph an entry.</param>
-public sealed record ReportContent(string Title, IReadOnlyList<string> Summary)
+internal sealed record ReportContent(string Title, IReadOnlyList<string> Summary)
 {
     /// <summary>The arms, in the order of the table.</summary>
     public IReadOnlyList<ArmResult> Arms { get; init; } = [];

@@ -1,4 +1,4 @@
-namespace Sophia.Native.Pipeline.Quickstart;
+namespace Sophia.Native.Pipeline;
 
 /// <summary>A mean over a sample with its standard error.</summary>
 /// <param name="Value">The mean.</param>
