@@ -1,4 +1,4 @@
-// dotnet tool restore && dotnet cake --target=Test
+// dotnet tool restore && dotnet cake --target=Restore|Build|Test|Bench|Pack; Bench takes --filter=PATTERN for BenchmarkDotNet and prints the table of matrix products without it.
 var target = Argument("target", "Test");
 var configuration = Argument("configuration", "Release");
 const string Solution = "Sophia.Native.sln";
@@ -17,7 +17,8 @@ Task("Test").IsDependentOn("Build").Does(() =>
 });
 
 Task("Bench").IsDependentOn("Build").Does(() =>
-    DotNetRun("bench/Sophia.Native.Benchmarks", Argument("filter", "gemm"), new DotNetRunSettings { Configuration = configuration, NoBuild = true }));
+    DotNetRun("bench/Sophia.Native.Benchmarks", HasArgument("filter") ? $"--filter {Argument<string>("filter")}" : "gemm",
+        new DotNetRunSettings { Configuration = configuration, NoBuild = true }));
 
 Task("Pack").IsDependentOn("Build").Does(() =>
     DotNetPack(Solution, new DotNetPackSettings { Configuration = configuration, NoBuild = true, OutputDirectory = "artifacts" }));

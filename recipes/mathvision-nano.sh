@@ -18,21 +18,37 @@ if (( $# < 3 || $# > 4 )); then
 fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
+for folder in "$1" "$2"; do
+    if [[ ! -d $folder ]]; then
+        echo "$folder: expected a folder, found none" >&2
+        exit 1
+    fi
+done
 questions=$(cd "$1" && pwd)
 tokenizer=$(cd "$2" && pwd)
+for file in vocab.json merges.txt; do
+    if [[ ! -f $tokenizer/$file ]]; then
+        echo "$tokenizer: expected Qwen2's vocab.json and merges.txt, found no $file" >&2
+        exit 1
+    fi
+done
 count=${4:-8}
-if [[ -e $3 ]]; then
-    echo "$3: expected a new folder, found something there" >&2
-    exit 1
+if [[ ! $count =~ ^[1-9][0-9]*$ ]]; then
+    echo "COUNT: expected a whole number of at least 1, found $count" >&2
+    exit 2
 fi
-mkdir -p "$3"
-out=$(cd "$3" && pwd)
 shopt -s nullglob
 files=("$questions"/*.jsonl)
 if (( ${#files[@]} != 1 )); then
     echo "$questions: expected one .jsonl file of questions, found ${#files[@]}" >&2
     exit 1
 fi
+if [[ -e $3 ]]; then
+    echo "$3: expected a new folder, found something there" >&2
+    exit 1
+fi
+mkdir -p "$3"
+out=$(cd "$3" && pwd)
 if [[ -n ${SOPHIA:-} ]]; then
     read -r -a sophia <<< "$SOPHIA"
 else

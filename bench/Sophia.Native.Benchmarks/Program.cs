@@ -8,7 +8,7 @@ using Sophia.Native.Benchmarks.Operations;
 // `gemm` and `step` print matrix products and a training step as shares of the multiply-add peak, in seconds; everything else is BenchmarkDotNet's.
 if (args is ["gemm", .. string[] rest])
     return MatrixProductTable.Run(rest);
-if (args is ["step"])
+if (args is ["step", ..])
     return TrainingStepTable.Run();
 
 // In process: the measured code is the one just built, and no second build is needed on a small machine.

@@ -21,7 +21,7 @@ internal static class MatrixProductTable
         int threads = 0;
         int rounds = 7;
         CpuPath path = InstructionSetPath.Resolve();
-        string? only = null;
+        ReadOnlySpan<(int M, int N, int K)> shapes = s_shapes;
         for (int i = 0; i < arguments.Length; i++)
         {
             string value = i + 1 < arguments.Length ? arguments[i + 1] : "";
@@ -30,7 +30,7 @@ internal static class MatrixProductTable
                 case "--threads" when int.TryParse(value, CultureInfo.InvariantCulture, out threads) && threads > 0: i++; break;
                 case "--rounds" when int.TryParse(value, CultureInfo.InvariantCulture, out rounds) && rounds > 0: i++; break;
                 case "--path": path = InstructionSetPath.Resolve(InstructionSetPath.Parse(value)); i++; break;
-                case "--shape": only = value; i++; break;
+                case "--shape" when TryParse(value, out (int, int, int) shape): shapes = new[] { shape }; i++; break;
                 default:
                     Console.Error.WriteLine($"gemm: unknown or incomplete option '{arguments[i]}'. Known: --threads N, --rounds N, --path avx512|portable, --shape MxNxK");
                     return 2;
@@ -40,14 +40,20 @@ internal static class MatrixProductTable
         using WorkerPool pool = new(threads);
         Console.WriteLine($"{path}, {pool.ThreadCount} threads, best of {rounds} rounds, {DateTime.UtcNow:yyyy-MM-dd}");
         Console.WriteLine($"{"M x N x K",-20}{"layout",-20}{"GFLOP/s",10}{"share of peak",16}{"rounds",20}{"microseconds",15}");
-        foreach ((int m, int n, int k) in s_shapes)
+        foreach ((int m, int n, int k) in shapes)
         {
-            if (only is not null && only != $"{m}x{n}x{k}")
-                continue;
             foreach (MatrixLayout layout in Enum.GetValues<MatrixLayout>())
                 Measure(path, pool, rounds, m, n, k, layout);
         }
         return 0;
+    }
+
+    private static bool TryParse(string text, out (int M, int N, int K) shape)
+    {
+        string[] parts = text.Split('x');
+        shape = default;
+        return parts.Length == 3 && int.TryParse(parts[0], out shape.M) && int.TryParse(parts[1], out shape.N) && int.TryParse(parts[2], out shape.K)
+            && shape is { M: > 0, N: > 0, K: > 0 };
     }
 
     private static void Measure(CpuPath path, WorkerPool pool, int rounds, int m, int n, int k, MatrixLayout layout)

@@ -59,7 +59,7 @@ internal static class QuickstartCommand
     private static void Print(CommandOutput output, QuickstartOutcome outcome, ulong seed)
     {
         output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseed {seed}, {outcome.Minutes:0.0} minutes"));
-        output.Line("arm                 sampled            greedy             false statements  tokens         captions  pairs");
+        output.Line($"{"arm",-18}  {"sampled",-14}  {"greedy",-14}  {"false statements",-16}  {"tokens",-13}  {"captions",-8}  pairs");
         foreach (var arm in outcome.Arms)
         {
             var claims = arm.SampledClaims.Total == 0 ? "-" : Percent(arm.SampledClaims.WrongShare) + " / " + Percent(arm.GreedyClaims.WrongShare);

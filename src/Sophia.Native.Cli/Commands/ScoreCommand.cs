@@ -14,7 +14,7 @@ internal static class ScoreCommand
         var data = new Option<string>("--data") { Description = "questions, trajectories or raw records", Required = true };
         var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
         var temperature = new Option<float>("--temperature") { Description = "divides the logits; where it is given it wins over the temperatures of the records", DefaultValueFactory = _ => 1f };
-        var command = new Command("score", "Per-token log-probability and entropy of given responses.") { model, data, output, temperature };
+        var command = new Command("score", "Log-probability and entropy of every token, prompt and response alike.") { model, data, output, temperature };
         command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data)!, parsed.GetValue(output), parsed.GetResult(temperature) is { Implicit: false } ? parsed.GetValue(temperature) : null, cancellation)));
         return command;
     }

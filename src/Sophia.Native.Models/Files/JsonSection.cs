@@ -24,7 +24,7 @@ internal sealed class JsonSection
     public static JsonSection Load(string file)
     {
         var info = new FileInfo(file);
-        if (!info.Exists) throw new FileNotFoundException($"{file}: no such file.", file);
+        if (!info.Exists) throw new FileNotFoundException($"{file}: expected a JSON file, found no such file.", file);
         if (info.Length > MaxBytes) throw new InvalidDataException($"{file}: expected at most {MaxBytes} bytes of JSON, found {info.Length}.");
         var bytes = System.IO.File.ReadAllBytes(file);
         var text = bytes.AsMemory(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);

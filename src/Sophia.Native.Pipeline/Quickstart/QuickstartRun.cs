@@ -42,12 +42,14 @@ public sealed class QuickstartRun : IDisposable
     /// <param name="settings">Sizes and seed.</param>
     /// <param name="folder">DIR, created where it is missing; earlier results in it are replaced.</param>
     /// <param name="say">Called with what is being done.</param>
+    /// <exception cref="IOException">DIR holds something else than an earlier quickstart.</exception>
     public QuickstartRun(Backend backend, QuickstartSettings settings, string folder, Action<string> say)
     {
         _backend = backend;
         _settings = settings;
         _folder = folder;
         _say = say;
+        RefuseForeignFolder(folder);
         Directory.CreateDirectory(folder);
         _base = new(backend, _tokenizer, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
         QuickstartModel.Initialize(_base.Parameters, settings.Seed);
@@ -83,6 +85,21 @@ public sealed class QuickstartRun : IDisposable
         _metrics.Dispose();
         _metricsFile.Dispose();
         _base.Dispose();
+    }
+
+    /// <summary>Earlier results of a quickstart may be replaced, anything else may not.</summary>
+    private static void RefuseForeignFolder(string folder)
+    {
+        if (!Directory.Exists(folder))
+            return;
+        foreach (var entry in Directory.EnumerateFileSystemEntries(folder))
+        {
+            var name = Path.GetFileName(entry);
+            var isOurs = name is "report.html" or "metrics.jsonl" or "images" || name.StartsWith("checkpoint-", StringComparison.Ordinal)
+                || name.StartsWith("trajectories-", StringComparison.Ordinal) || name.StartsWith("seed-", StringComparison.Ordinal);
+            if (!isOurs)
+                throw new IOException($"{folder}: expected a new or empty folder, or that of an earlier quickstart, found {name}: choose another folder.");
+        }
     }
 
     private void WarmUp(CancellationToken cancellation)

@@ -26,9 +26,9 @@ internal static class RecipeReader
 
     private static Recipe Read(RecipeSection root)
     {
-        root.Allow("objective", "optimizer", "schedule", "gradient_clip", "steps", "epochs", "batch_sequences", "batch_tokens", "micro_batch_tokens", "max_sequence_tokens",
-            "recompute", "freeze", "checkpoint_every", "eval_every", "shuffle", "data_mix", "save_dtype");
         root.Refuse("data_mix", "eval_every");
+        root.Allow("objective", "optimizer", "schedule", "gradient_clip", "steps", "epochs", "batch_sequences", "batch_tokens", "micro_batch_tokens", "max_sequence_tokens",
+            "recompute", "freeze", "checkpoint_every", "shuffle", "save_dtype");
         if (root.Boolean("recompute", false))
             throw root.Fault("recompute", "false: activations are kept in this version");
         if (root.Has("steps") && root.Has("epochs"))
@@ -50,7 +50,7 @@ internal static class RecipeReader
             Freeze = ReadFreeze(root, defaults.Freeze),
         };
         recipe = ReadObjective(root.Section("objective"), recipe);
-        recipe = ReadOptimizer(root.Section("optimizer"), recipe, root.Number("gradient_clip", recipe.Optimizer.GradientClip, double.Epsilon, double.MaxValue));
+        recipe = ReadOptimizer(root.Section("optimizer"), recipe, ReadClip(root, recipe.Optimizer.GradientClip));
         return ReadSchedule(root.Section("schedule"), recipe);
     }
 
@@ -114,6 +114,15 @@ internal static class RecipeReader
         };
     }
 
+    /// <summary>A norm above 0; null turns clipping off.</summary>
+    private static double ReadClip(RecipeSection root, double fallback)
+    {
+        if (root.IsNull("gradient_clip"))
+            return double.PositiveInfinity;
+        var clip = root.Number("gradient_clip", fallback, 0, float.MaxValue);
+        return clip > 0 ? clip : throw root.Fault("gradient_clip", "a number above 0, or null for no clipping");
+    }
+
     private static IReadOnlyList<ParameterGroup> ReadFreeze(RecipeSection root, IReadOnlyList<ParameterGroup> fallback)
     {
         if (!root.Has("freeze"))
@@ -126,7 +135,7 @@ internal static class RecipeReader
                 "vision" => ParameterGroup.Vision,
                 "projector" => ParameterGroup.Projector,
                 "decoder" => ParameterGroup.Decoder,
-                _ => throw root.Fault("freeze", $"vision, projector or decoder, found \"{name}\""),
+                _ => throw root.Fault("freeze", "a list of vision, projector or decoder"),
             });
         }
         return groups;

@@ -42,6 +42,8 @@ internal readonly struct RecipeSection
 
     public bool Has(string key) => _element.ValueKind == JsonValueKind.Object && _element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
 
+    public bool IsNull(string key) => _element.ValueKind == JsonValueKind.Object && _element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
+
     public RecipeSection Section(string key) => new(_path, $"{_place}{key}.", Has(key) ? _element.GetProperty(key) : default);
 
     public int Integer(string key, int fallback, int low, int high)

@@ -88,8 +88,11 @@ public sealed class RecipeTests : IDisposable
         Assert.Equal(DivergenceEstimator.None, Load("""{"objective":{"kl":null}}""").Divergence);
     }
 
+    [Fact]
+    public void Clipping_is_turned_off_by_null() => Assert.Equal(double.PositiveInfinity, Load("{\"gradient_clip\":null}").Optimizer.GradientClip);
+
     [Theory]
-    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, recompute, freeze, checkpoint_every, eval_every, shuffle, data_mix, save_dtype.")]
+    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, recompute, freeze, checkpoint_every, shuffle, save_dtype.")]
     [InlineData("{\"objective\":{\"Ratio\":\"one\"}}", "unknown key objective.Ratio; known are name, ratio, behavior, clip, normalization, kl.")]
     [InlineData("{\"objective\":{\"kl\":{\"beta\":1}}}", "unknown key objective.kl.beta; known are estimator, coefficient, reference.")]
     [InlineData("{\"optimizer\":{\"lr\":1}}", "unknown key optimizer.lr; known are name, learning_rate, betas, epsilon, weight_decay, moments.")]
@@ -119,7 +122,7 @@ public sealed class RecipeTests : IDisposable
     [InlineData("{\"schedule\":{\"name\":\"linear\"}}", "schedule.name: expected \"constant\" or \"cosine\", found \"linear\".")]
     [InlineData("{\"schedule\":{\"warmup_steps\":-1}}", "schedule.warmup_steps: expected a whole number from 0")]
     [InlineData("{\"schedule\":{\"final_fraction\":1.5}}", "schedule.final_fraction: expected a number from 0 to 1, found 1.5.")]
-    [InlineData("{\"gradient_clip\":0}", "gradient_clip: expected a number from")]
+    [InlineData("{\"gradient_clip\":0}", "gradient_clip: expected a number above 0, or null for no clipping, found 0.")]
     [InlineData("{\"steps\":0}", "steps: expected a whole number from 1")]
     [InlineData("{\"steps\":1.5}", "steps: expected a whole number from 1")]
     [InlineData("{\"epochs\":0}", "epochs: expected a whole number from 1")]
@@ -133,7 +136,7 @@ public sealed class RecipeTests : IDisposable
     [InlineData("{\"shuffle\":1}", "shuffle: expected true or false, found 1.")]
     [InlineData("{\"freeze\":\"vision\"}", "freeze: expected a list of names, found \"vision\".")]
     [InlineData("{\"freeze\":[1]}", "freeze: expected a list of names, found [1].")]
-    [InlineData("{\"freeze\":[\"head\"]}", "freeze: expected vision, projector or decoder, found \"head\"")]
+    [InlineData("{\"freeze\":[\"head\"]}", "freeze: expected a list of vision, projector or decoder, found [\"head\"].")]
     [InlineData("{\"checkpoint_every\":-1}", "checkpoint_every: expected a whole number from 0")]
     [InlineData("{\"save_dtype\":\"fp16\"}", "save_dtype: expected \"fp32\" or \"bf16\", found \"fp16\".")]
     [InlineData("{\"data_mix\":[]}", "data_mix is not served by this version; leave it out.")]
