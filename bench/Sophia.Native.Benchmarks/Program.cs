@@ -4,10 +4,13 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Sophia.Native.Benchmarks.Models;
 using Sophia.Native.Benchmarks.Operations;
+using Sophia.Native.Benchmarks.Tables;
 
-// `gemm` and `step` print matrix products and a training step as shares of the multiply-add peak, in seconds; everything else is BenchmarkDotNet's.
+// `operations` prints all operations at the sizes of a model as shares of their bounds; `gemm` and `step` print matrix products and a training step as shares of the multiply-add peak, in seconds; everything else is BenchmarkDotNet's.
 if (args is ["gemm", .. string[] rest])
     return MatrixProductTable.Run(rest);
+if (args is ["operations", .. string[] operationOptions])
+    return OperationTable.Run(operationOptions);
 if (args is ["step", ..])
     return TrainingStepTable.Run();
 

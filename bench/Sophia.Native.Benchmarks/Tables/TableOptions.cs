@@ -1,0 +1,82 @@
+using System.Globalization;
+using Sophia.Native.Models;
+
+namespace Sophia.Native.Benchmarks.Tables;
+
+/// <summary>What the tables of operations, steps and decoding have in common.</summary>
+internal sealed record TableOptions
+{
+    public const string Usage = "--config FILE, --backend NAME, --precision fp32|bf16, --tokens N, --sequence T, --tiles I, --batch B, --new-tokens N, --rounds N, --filter TEXT, --out FILE";
+
+    /// <summary>The model whose sizes the table is for.</summary>
+    public InternVLConfig Config { get; private init; } = null!;
+
+    /// <summary>The model's name in the title: the file's.</summary>
+    public string ConfigName { get; private init; } = "";
+
+    public string Backend { get; private init; } = "cpu";
+
+    public ElementType Storage { get; private init; } = ElementType.Float32;
+
+    /// <summary>N, packed tokens.</summary>
+    public int Tokens { get; private init; } = 16_384;
+
+    /// <summary>T, tokens of a sequence.</summary>
+    public int SequenceTokens { get; private init; } = 4096;
+
+    /// <summary>I, image tiles of a batch.</summary>
+    public int Tiles { get; private init; } = 8;
+
+    /// <summary>B, sequences that are decoded at once.</summary>
+    public int Batch { get; private init; } = 1;
+
+    public int NewTokens { get; private init; } = 128;
+
+    public int Rounds { get; private init; } = 7;
+
+    /// <summary>Only operations whose name contains this.</summary>
+    public string Filter { get; private init; } = "";
+
+    /// <summary>A file that gets the table too.</summary>
+    public string? Output { get; private init; }
+
+    /// <summary>Reads the options.</summary>
+    /// <exception cref="ArgumentException">An option is unknown or has no usable value.</exception>
+    public static TableOptions Parse(ReadOnlySpan<string> arguments)
+    {
+        var options = new TableOptions();
+        var config = "models/internvl3-1b.json";
+        for (var i = 0; i < arguments.Length; i += 2)
+        {
+            var (name, value) = (arguments[i], i + 1 < arguments.Length ? arguments[i + 1] : "");
+            if (name == "--config")
+                config = value;
+            else
+                options = options.With(name, value);
+        }
+        return options with
+        {
+            Config = InternVLConfig.Load(config),
+            ConfigName = Path.GetFileNameWithoutExtension(config),
+            SequenceTokens = Math.Min(options.SequenceTokens, options.Tokens),
+        };
+    }
+
+    private TableOptions With(string name, string value) => name switch
+    {
+        "--backend" => this with { Backend = value },
+        "--precision" => this with { Storage = value switch { "fp32" => ElementType.Float32, "bf16" => ElementType.BFloat16, _ => throw new ArgumentException($"{name}: expected fp32 or bf16, found '{value}'.") } },
+        "--tokens" => this with { Tokens = Count(name, value) },
+        "--sequence" => this with { SequenceTokens = Count(name, value) },
+        "--tiles" => this with { Tiles = Count(name, value) },
+        "--batch" => this with { Batch = Count(name, value) },
+        "--new-tokens" => this with { NewTokens = Count(name, value) },
+        "--rounds" => this with { Rounds = Count(name, value) },
+        "--filter" => this with { Filter = value },
+        "--out" => this with { Output = value },
+        _ => throw new ArgumentException($"Unknown option '{name}'. Known: {Usage}"),
+    };
+
+    private static int Count(string name, string value) =>
+        int.TryParse(value, CultureInfo.InvariantCulture, out var count) && count > 0 ? count : throw new ArgumentException($"{name}: expected a positive number, found '{value}'.");
+}
