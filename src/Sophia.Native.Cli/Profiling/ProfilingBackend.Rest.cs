@@ -15,12 +15,12 @@ internal sealed partial class ProfilingBackend
         End("GradientNorm", begin, end, 0, OperationBytes.Of(state, gradients));
     }
 
-    protected override void AdamWCore(DeviceView parameters, DeviceView firstMoments, DeviceView secondMoments, DeviceView gradients, DeviceView gradientState, in AdamWStep step)
+    protected override void AdamWCore(DeviceView parameters, DeviceView firstMoments, DeviceView secondMoments, DeviceView gradients, DeviceView gradientState, in AdamWStep step, DeviceView workingCopy)
     {
         var begin = Stopwatch.GetTimestamp();
-        _inner.AdamW(parameters, firstMoments, secondMoments, gradients, gradientState, in step);
+        _inner.AdamW(parameters, firstMoments, secondMoments, gradients, gradientState, in step, workingCopy);
         var end = Wait();
-        End("AdamW", begin, end, 0, OperationBytes.Of(parameters, firstMoments, secondMoments, gradients, gradientState));
+        End("AdamW", begin, end, 0, OperationBytes.Of(parameters, firstMoments, secondMoments, gradients, gradientState, workingCopy));
     }
 
     protected override void FillCore(DeviceView view, float value)

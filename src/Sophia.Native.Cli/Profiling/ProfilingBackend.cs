@@ -15,6 +15,8 @@ internal sealed partial class ProfilingBackend(Backend inner, Profile profile) :
 
     public override string Description => _inner.Description;
 
+    public override bool Supports(ElementType storage) => _inner.Supports(storage);
+
     public override DeviceBuffer Allocate(long bytes) => _inner.Allocate(bytes);
 
     public override void Synchronize() => _inner.Synchronize();

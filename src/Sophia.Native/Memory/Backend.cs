@@ -10,6 +10,12 @@ namespace Sophia.Native;
 /// outputs do not overlap inputs unless the operation says so; shapes and types are checked at the border and violations throw <see cref="ArgumentException"/>.
 /// A row of an output depends on its own inputs alone, never on other rows, on the number of threads or on how rows are split over calls.
 /// </summary>
+/// <remarks>
+/// Element types: activations, their gradients and the parameters (weights, biases, norm weights) of one call are stored in one type, Float32 or, where <see cref="Supports"/> says so, BFloat16;
+/// an operation names these arguments after "Storage". All others are Float32 (Int32 for ids, offsets and positions, Float64 for metrics), whatever is stored: saved statistics, gradients of
+/// parameters, RoPE tables, pixels, logits, and what is per token. Arithmetic is fp32; a stored result is rounded once, to nearest even. An argument that is not stored as the others are is refused with
+/// <see cref="ArgumentException"/>, a type that the backend does not support with <see cref="NotSupportedException"/>, before anything is written.
+/// </remarks>
 public abstract partial class Backend : IDisposable
 {
     /// <summary>The name by which the backend was opened, such as <c>cpu</c>.</summary>
@@ -17,6 +23,10 @@ public abstract partial class Backend : IDisposable
 
     /// <summary>The device and path in words, such as <c>cpu, AVX-512, 2 threads</c>.</summary>
     public abstract string Description { get; }
+
+    /// <summary>Whether activations and parameters can be stored in a type: Float32 everywhere, BFloat16 where the backend says so.</summary>
+    /// <param name="storage">The element type.</param>
+    public virtual bool Supports(ElementType storage) => storage == ElementType.Float32;
 
     /// <summary>Opens a backend: <c>auto</c>, <c>cpu</c>, or the name of a registered provider with an optional <c>:device</c>.</summary>
     /// <param name="specification">Which backend.</param>

@@ -20,4 +20,7 @@ public readonly record struct AdamWStep
 
     /// <summary>Number of this step, from 1, for the bias corrections.</summary>
     public required int Step { get; init; }
+
+    /// <summary>The Philox key of stochastic rounding, where parameters or moments are stored as BFloat16.</summary>
+    public ulong Seed { get; init; }
 }

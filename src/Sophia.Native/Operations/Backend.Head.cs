@@ -7,13 +7,14 @@ public abstract partial class Backend
     /// <summary>
     /// Log-probability of the target and entropy of every row's prediction: z = hidden * weight^T * (1 / temperature in fp32), logp = z[target] - logsumexp(z), entropy = logsumexp(z) - sum softmax(z) * z.
     /// Works on chunks of rows x the whole vocabulary, so the logits of the batch never exist; 2*N*C*V operations.
+    /// Storage: hidden and weight; logits and all that is per token stay fp32.
     /// </summary>
     /// <param name="logProbabilities">[N], overwritten; 0 where there is no target.</param>
     /// <param name="entropies">[N], overwritten, 0 where there is no target; or absent.</param>
     /// <param name="hidden">[N, C].</param>
     /// <param name="weight">[V, C].</param>
     /// <param name="targets">[N] Int32 in [0, V), or minus one where nothing is predicted.</param>
-    /// <param name="workspace">[chunk, V]: logits of a chunk; its size changes no result.</param>
+    /// <param name="workspace">[chunk, V] Float32: logits of a chunk; its size changes no result.</param>
     /// <param name="temperature">Its reciprocal in fp32 multiplies the logits; positive.</param>
     public void HeadForward(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature = 1f)
     {
@@ -27,20 +28,21 @@ public abstract partial class Backend
     /// The fused head and objective, forward and backward in one pass over chunks of rows: logits, their statistics, log-probability, entropy, the loss of <see cref="TokenObjective"/> times the
     /// normalizer, in place d loss / d logits = derivative * normalizer * (onehot - softmax) * (1 / temperature in fp32), then dHidden and dWeight. 6*N*C*V operations.
     /// Rows with normalizer 0 or without a target give no gradient.
+    /// Storage: dHidden, hidden and weight; with BFloat16 d loss / d logits enters the two products rounded to BFloat16, sums and dWeight stay fp32.
     /// </summary>
     /// <param name="dHidden">[N, C], overwritten.</param>
-    /// <param name="dWeight">[V, C], added to; absent when frozen.</param>
+    /// <param name="dWeight">[V, C] Float32, added to; absent when frozen.</param>
     /// <param name="results">What is written per token.</param>
     /// <param name="hidden">[N, C].</param>
     /// <param name="weight">[V, C].</param>
     /// <param name="inputs">What is read per token.</param>
-    /// <param name="workspace">[chunk, V].</param>
+    /// <param name="workspace">[chunk, V] Float32.</param>
     /// <param name="options">The constants of the objective.</param>
     public void HeadObjective(DeviceView dHidden, DeviceView dWeight, in ObjectiveResults results, DeviceView hidden, DeviceView weight, in ObjectiveInputs inputs, DeviceView workspace, in ObjectiveOptions options)
     {
-        CheckHead(hidden, weight, inputs.Targets, workspace, options.Temperature);
+        var storage = CheckHead(hidden, weight, inputs.Targets, workspace, options.Temperature);
         var rows = hidden.Rows;
-        Require.Shape(dHidden, rows, hidden.Columns);
+        Require.Shape(dHidden, rows, hidden.Columns, storage);
         Require.OptionalShape(dWeight, weight.Rows, weight.Columns);
         CheckObjective(inputs, results, rows, options);
         HeadObjectiveCore(dHidden, dWeight, results, hidden, weight, inputs, workspace, options);
@@ -87,14 +89,15 @@ public abstract partial class Backend
     /// <inheritdoc cref="ObjectiveStatistics"/>
     protected abstract void ObjectiveStatisticsCore(DeviceView metrics, in ObjectiveResults results, in ObjectiveInputs inputs, in ObjectiveOptions options);
 
-    private static void CheckHead(DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature)
+    private ElementType CheckHead(DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature)
     {
         const string operation = "Head";
-        Require.Matrix(weight, operation: operation);
-        Require.Shape(hidden, hidden.Rows, weight.Columns, operation: operation);
+        var storage = Require.Storage(this, weight, operation: operation);
+        Require.Shape(hidden, hidden.Rows, weight.Columns, storage, operation: operation);
         Require.Vector(targets, hidden.Rows, ElementType.Int32, operation: operation);
         Require.Shape(workspace, Math.Max(1, workspace.Rows), weight.Rows, operation: operation);
         Require.That(temperature > 0, $"a positive temperature, found {temperature}", operation);
+        return storage;
     }
 
     private static void CheckObjective(in ObjectiveInputs inputs, in ObjectiveResults results, long rows, in ObjectiveOptions options)

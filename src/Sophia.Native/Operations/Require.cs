@@ -13,6 +13,24 @@ internal static class Require
             Fail(view, $"[{rows}, {columns}] {type}", name, operation);
     }
 
+    /// <summary>A matrix of a type in which activations and parameters are stored, and that type.</summary>
+    /// <exception cref="NotSupportedException">The backend has no operations on that type.</exception>
+    public static ElementType Storage(Backend backend, DeviceView view, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string operation = "")
+    {
+        var type = view.Type;
+        if (type is not (ElementType.Float32 or ElementType.BFloat16) || (view.Buffer is null && view.Length > 0) || view.IsAbsent)
+            Fail(view, "a matrix of Float32 or BFloat16", name, operation);
+        Supported(backend, type, name, operation);
+        return type;
+    }
+
+    /// <summary>A type in which the backend can store activations and parameters.</summary>
+    public static void Supported(Backend backend, ElementType type, string name, string operation)
+    {
+        if (!backend.Supports(type))
+            throw new NotSupportedException($"{operation}: {name} is stored as {type}, which the backend '{backend.Name}' does not support ({backend.Description}). Store it as Float32, or open a backend that supports {type}.");
+    }
+
     public static void Matrix(DeviceView view, ElementType type = ElementType.Float32,
         [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string operation = "")
     {
