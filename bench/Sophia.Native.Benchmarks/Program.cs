@@ -6,11 +6,15 @@ using Sophia.Native.Benchmarks.Models;
 using Sophia.Native.Benchmarks.Operations;
 using Sophia.Native.Benchmarks.Tables;
 
-// `operations` prints all operations at the sizes of a model as shares of their bounds; `gemm` and `step` print matrix products and a training step as shares of the multiply-add peak, in seconds; everything else is BenchmarkDotNet's.
+// `operations`, `steps` and `decode` print tables at the sizes of a model on any backend; `gemm` and `step` print matrix products and a training step on the CPU as shares of its multiply-add peak; everything else is BenchmarkDotNet's.
 if (args is ["gemm", .. string[] rest])
     return MatrixProductTable.Run(rest);
 if (args is ["operations", .. string[] operationOptions])
     return OperationTable.Run(operationOptions);
+if (args is ["steps", .. string[] stepOptions])
+    return StepTable.Run(stepOptions);
+if (args is ["decode", .. string[] decodingOptions])
+    return DecodingTable.Run(decodingOptions);
 if (args is ["step", ..])
     return TrainingStepTable.Run();
 

@@ -3,19 +3,19 @@ using Sophia.Native.Training;
 
 namespace Sophia.Native.Benchmarks.Models;
 
-/// <summary>A whole training step of <see cref="MediumModel"/>: forward, backward of every group, gradient norm, AdamW.</summary>
+/// <summary>A whole training step of <see cref="SyntheticModel.Medium"/>: forward, backward of every group, gradient norm, AdamW.</summary>
 [MemoryDiagnoser]
 public class TrainingStepBenchmarks
 {
     private Backend _backend = null!;
-    private MediumModel _model = null!;
+    private SyntheticModel _model = null!;
     private Trainer _trainer = null!;
 
     [GlobalSetup]
     public void Setup()
     {
         _backend = Backend.Open("cpu");
-        _model = new(_backend);
+        _model = SyntheticModel.Medium(_backend);
         _trainer = new(_model.Model, new() { MicroBatch = _model.Plan });
         Step();
     }

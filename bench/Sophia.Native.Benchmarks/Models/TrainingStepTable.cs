@@ -5,7 +5,7 @@ using Sophia.Native.Training;
 
 namespace Sophia.Native.Benchmarks.Models;
 
-/// <summary>Times the training step of <see cref="MediumModel"/> against the multiply-add peak measured in between, in seconds.</summary>
+/// <summary>Times the training step of <see cref="SyntheticModel.Medium"/> against the multiply-add peak measured in between, in seconds.</summary>
 internal static class TrainingStepTable
 {
     private const int Rounds = 5;
@@ -13,7 +13,7 @@ internal static class TrainingStepTable
     public static int Run()
     {
         using var backend = Backend.Open("cpu");
-        using var model = new MediumModel(backend);
+        using var model = SyntheticModel.Medium(backend);
         using var trainer = new Trainer(model.Model, new() { MicroBatch = model.Plan });
         using var pool = new WorkerPool();
         var path = InstructionSetPath.Resolve(null);
