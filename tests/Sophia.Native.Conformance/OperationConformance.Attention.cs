@@ -11,6 +11,7 @@ public abstract partial class OperationConformance
     [MemberData(nameof(DecodingShapes))]
     public void Prefill_chunks_and_decoding_with_the_cache_give_the_same_bits(int heads, int keyHeads, int headSize, int tokens)
     {
+        Needs(nameof(Backend.CacheAppend), nameof(Backend.AttentionForward));
         var random = ConformanceSeed.For($"decoding {heads} {keyHeads} {headSize} {tokens}");
         var (queries, keys, values) = (random.Uniform(tokens * heads * headSize), random.Uniform(tokens * keyHeads * headSize), random.Uniform(tokens * keyHeads * headSize));
         float[]? expected = null;
@@ -32,6 +33,7 @@ public abstract partial class OperationConformance
     [Fact]
     public void A_sequence_attends_and_sends_gradients_alike_alone_and_packed()
     {
+        Needs(nameof(Backend.AttentionForward), nameof(Backend.AttentionBackward));
         const int heads = 4, keyHeads = 2, headSize = 32;
         int[] lengths = [31, 1, 65, 130, 7];
         var random = ConformanceSeed.For("packed attention");

@@ -8,6 +8,7 @@ public abstract partial class OperationConformance
     [Fact]
     public void The_size_of_the_heads_workspace_changes_no_bit()
     {
+        Needs(nameof(Backend.HeadForward), nameof(Backend.HeadObjective));
         const int rows = 23, channels = 40, vocabulary = 211;
         var random = ConformanceSeed.For("head chunks");
         var (hidden, weight, targets) = (random.Uniform(rows * channels), random.Uniform(vocabulary * channels), random.Integers(rows, -1, vocabulary));
@@ -28,6 +29,7 @@ public abstract partial class OperationConformance
     [Fact]
     public void The_objectives_log_probabilities_are_those_of_the_forward_head()
     {
+        Needs(nameof(Backend.HeadForward), nameof(Backend.HeadObjective));
         const int rows = 23, channels = 40, vocabulary = 211;
         var random = ConformanceSeed.For("head against objective");
         using var scratch = new DeviceScratch(Subject);

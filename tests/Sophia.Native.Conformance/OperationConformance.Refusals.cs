@@ -40,7 +40,7 @@ public abstract partial class OperationConformance
     private void CheckRefusals(string operation, Func<Argument, DeviceView, DeviceView?> replace)
     {
         var name = CaseTable.Fullest(operation);
-        var instance = CaseTable.Find(name).Build();
+        var instance = Build(name);
         using var device = new DeviceCase(Subject, instance, name);
         foreach (var argument in instance.Arguments)
         {

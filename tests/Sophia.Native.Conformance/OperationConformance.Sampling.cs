@@ -10,6 +10,7 @@ public abstract partial class OperationConformance
     [InlineData(0.7f)]
     public void A_sampled_log_probability_has_the_bits_of_the_heads(float temperature)
     {
+        Needs(nameof(Backend.SampleTokens));
         const int rows = 19, channels = 48, vocabulary = 331;
         var random = ConformanceSeed.For($"sampled log-probabilities {temperature}");
         foreach (var backend in Equivalents)
@@ -28,6 +29,7 @@ public abstract partial class OperationConformance
     [Fact]
     public void Equal_greedy_scores_go_to_the_lowest_id()
     {
+        Needs(nameof(Backend.SampleTokens));
         const int rows = 40, vocabulary = 77;
         var random = ConformanceSeed.For("greedy ties");
         using var scratch = new DeviceScratch(Subject);
@@ -48,6 +50,7 @@ public abstract partial class OperationConformance
     [Fact]
     public void Top_k_keeps_the_lowest_ids_among_equal_logits()
     {
+        Needs(nameof(Backend.SampleTokens));
         const int rows = 500, vocabulary = 33, kept = 4;
         using var scratch = new DeviceScratch(Subject);
         var numbers = new int[rows];
@@ -62,6 +65,7 @@ public abstract partial class OperationConformance
     [Fact]
     public void Tokens_are_drawn_as_often_as_they_are_probable()
     {
+        Needs(nameof(Backend.SampleTokens));
         const int rows = 20000, vocabulary = 7;
         var random = ConformanceSeed.For("frequencies");
         using var scratch = new DeviceScratch(Subject);

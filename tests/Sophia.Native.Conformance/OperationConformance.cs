@@ -30,7 +30,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     [MemberData(nameof(CaseNames))]
     public void The_result_is_that_of_the_reference(string name)
     {
-        var instance = CaseTable.Find(name).Build();
+        var instance = Build(name);
         using var device = new DeviceCase(Subject, instance, name);
         Call(device);
         instance.Reference();
@@ -42,7 +42,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     [MemberData(nameof(CaseNames))]
     public void Column_ranges_of_wider_matrices_are_left_and_right_untouched(string name)
     {
-        var instance = CaseTable.Find(name).Build();
+        var instance = Build(name);
         using var device = new DeviceCase(Subject, instance, name, Layout.Strided);
         Call(device);
         instance.Reference();
@@ -54,7 +54,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     [MemberData(nameof(RepeatableNames))]
     public void Two_calls_add_gradients_twice_and_overwrite_the_rest(string name)
     {
-        var instance = CaseTable.Find(name).Build();
+        var instance = Build(name);
         using var device = new DeviceCase(Subject, instance, name, Layout.Contiguous, Poison.Large);
         Call(device);
         device.Call();
@@ -68,7 +68,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     [MemberData(nameof(CaseNames))]
     public void Every_run_and_every_number_of_threads_gives_the_same_bits(string name)
     {
-        var instance = CaseTable.Find(name).Build();
+        var instance = Build(name);
         using var first = new DeviceCase(Subject, instance, name);
         Call(first);
         var expected = first.DownloadWritten();
@@ -84,7 +84,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     [MemberData(nameof(BatchedNames))]
     public void An_item_gives_the_same_bits_alone_and_in_any_batch(string name)
     {
-        var instance = CaseTable.Find(name).Build();
+        var instance = Build(name);
         using var whole = new DeviceCase(Subject, instance, name);
         Call(whole);
         var expected = whole.DownloadWritten(accumulated: false);
@@ -104,7 +104,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     [MemberData(nameof(AliasNames))]
     public void An_output_may_lie_on_the_input_the_contract_names(string name)
     {
-        var instance = CaseTable.Find(name).Build();
+        var instance = Build(name);
         using var apart = new DeviceCase(Subject, instance, name);
         Call(apart);
         var expected = apart.DownloadWritten();
@@ -115,6 +115,26 @@ public abstract partial class OperationConformance(BackendFamily family)
             Call(together);
             together.CheckSentinels();
             together.CheckSameBits(expected, $"with {output.Name} apart from {input.Name}");
+        }
+    }
+
+    /// <summary>A case with its inputs; the test is skipped where the family leaves the case out.</summary>
+    private CaseInstance Build(string name)
+    {
+        var entry = CaseTable.Find(name);
+        var instance = entry.Build();
+        if (family.WhyOmitted(entry.Operation, instance) is { } reason)
+            Assert.Skip(reason);
+        return instance;
+    }
+
+    /// <summary>Skips a test that is not of the table where the family leaves one of its operations out.</summary>
+    private void Needs(params ReadOnlySpan<string> operations)
+    {
+        foreach (var operation in operations)
+        {
+            if (family.WhyOmitted(operation, null) is { } reason)
+                Assert.Skip(reason);
         }
     }
 

@@ -8,4 +8,7 @@ public sealed record BackendOptions
 
     /// <summary>The CPU's instruction path: <c>avx512</c>, <c>portable</c>, or null for the best one there is (or what SOPHIA_CPU_PATH says).</summary>
     public string? CpuPath { get; init; }
+
+    /// <summary>Which matrix products are used; only the CUDA backend has a choice.</summary>
+    public Numerics Numerics { get; init; }
 }

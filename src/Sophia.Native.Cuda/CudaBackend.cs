@@ -1,0 +1,125 @@
+using Sophia.Native.Cuda.Compilation;
+using Sophia.Native.Cuda.Interop;
+using Sophia.Native.Cuda.Launching;
+
+namespace Sophia.Native.Cuda;
+
+/// <summary>
+/// The CUDA backend: own kernels (kernels/), compiled by NVRTC for the device at hand and kept on disk, launched on one stream. NVIDIA's libraries are found on the machine.
+/// </summary>
+/// <remarks>
+/// Where to read first: <c>Operations/CudaBackend.Gelu.cs</c>, the shortest operation, then <c>CudaBackend.Launch.cs</c>. One caller at a time. The caller's current context is left as it was.
+/// </remarks>
+public sealed partial class CudaBackend : Backend
+{
+    private readonly ContextHandle _context;
+    private readonly StreamHandle? _ownStream;
+    private readonly nint _stream;
+    private readonly CudaDevice _device;
+    private readonly HashSet<CudaBuffer> _buffers = [];
+    private bool _isDisposed;
+
+    private CudaBackend(CudaDevice device, ContextHandle context, nint? stream, CudaOptions options)
+    {
+        _device = device;
+        _context = context;
+        Numerics = options.Numerics;
+        try
+        {
+            _ownStream = stream is null ? StreamHandle.Create(context) : null;
+            _stream = stream ?? _ownStream!.Value;
+            _modules = new(context, device.Capability);
+            _staging = new(context, _stream);
+            _faults = AllocateFaults();
+        }
+        catch
+        {
+            ReleaseAll();
+            throw;
+        }
+        Description = $"cuda:{device.Number}, {device.Name}, {_modules.Architecture.Name}, driver {device.DriverVersion}, NVRTC {_modules.CompilerVersion}, {(Numerics == Numerics.Fast ? "fast" : "invariant")}";
+    }
+
+    /// <summary>Opens this backend under the name <c>cuda</c>.</summary>
+    public static IBackendProvider Provider { get; } = new CudaProvider();
+
+    /// <inheritdoc/>
+    public override string Name => "cuda";
+
+    /// <inheritdoc/>
+    public override string Description { get; }
+
+    /// <summary>Whether linear layers use the own batch-invariant products or cuBLASLt.</summary>
+    public Numerics Numerics { get; }
+
+    /// <summary>What the device is and can do.</summary>
+    internal CudaDevice Device => _device;
+
+    /// <summary>The stream of all operations.</summary>
+    internal nint Stream => _stream;
+
+    /// <summary>Opens the backend.</summary>
+    /// <param name="options">Device, or the host program's context and stream.</param>
+    /// <exception cref="BackendUnavailableException">No driver, no device, no compiler, or a device without bfloat16; the message says what was tried.</exception>
+    public static CudaBackend Open(CudaOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        CudaDevice.RequireDriver();
+        CudaLibraries.Compiler.Require("Install CUDA 12.4 or newer, or Python's package nvidia-cuda-nvrtc, or name its folder in SOPHIA_CUDA_PATH.");
+        var context = options switch
+        {
+            { Context: { } given } => ContextHandle.Foreign(given),
+            { Stream: { } given and not 0 } => ContextHandle.Foreign(ContextOf(given)),
+            _ => ContextHandle.Primary(CudaDevice.Find(options.Device).Handle),
+        };
+        try
+        {
+            return new(CudaDevice.Of(context.Device), context, options.Stream, options);
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Synchronize()
+    {
+        using var scope = _context.Enter();
+        CudaError.Check(CudaDriver.cuStreamSynchronize(_stream), $"cuStreamSynchronize() after {LastLaunch}");
+        CheckFaults();
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
+        ReleaseAll();
+    }
+
+    private void ReleaseAll()
+    {
+        if (_stream != 0 || _ownStream is not null)
+        {
+            using var scope = _context.Enter();
+            CudaDriver.cuStreamSynchronize(_stream);
+        }
+        foreach (var buffer in (CudaBuffer[])[.. _buffers])
+            buffer.Dispose();
+        ReleaseScratch();
+        _staging?.Dispose();
+        _modules?.Dispose();
+        _arguments.Dispose();
+        _ownStream?.Dispose();
+        _context.Dispose();
+    }
+
+    private static nint ContextOf(nint stream)
+    {
+        CudaError.Check(CudaDriver.cuStreamGetCtx(stream, out var context), $"cuStreamGetCtx(stream {stream:x})");
+        return context;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace Sophia.Native.Cuda.Interop;
+
+/// <summary>NVIDIA's three libraries, each loaded at first use and kept for the life of the process; the imports of this assembly resolve to them.</summary>
+internal static class CudaLibraries
+{
+    private static readonly Lazy<LoadedLibrary> LazyDriver = new(() => LibrarySearch.Load(LibraryNames.Driver));
+    private static readonly Lazy<LoadedLibrary> LazyCompiler = new(() => LibrarySearch.Load(LibraryNames.Compiler));
+    private static readonly Lazy<LoadedLibrary> LazyMatrixProducts = new(() => LibrarySearch.Load(LibraryNames.MatrixProducts));
+
+    static CudaLibraries() => NativeLibrary.SetDllImportResolver(typeof(CudaLibraries).Assembly, Resolve);
+
+    public static LoadedLibrary Driver => LazyDriver.Value;
+
+    public static LoadedLibrary Compiler => LazyCompiler.Value;
+
+    public static LoadedLibrary MatrixProducts => LazyMatrixProducts.Value;
+
+    /// <summary>Whether the driver can say which parameters a kernel has (since 12.4).</summary>
+    public static bool HasParameterInformation => Driver.IsLoaded && NativeLibrary.TryGetExport(Driver.Handle, CudaDriver.ParameterInformationEntry, out _);
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) => name switch
+    {
+        CudaDriver.Library => Driver.Handle,
+        Nvrtc.Library => Compiler.Handle,
+        CublasLt.Library => MatrixProducts.Handle,
+        _ => 0,
+    };
+}

@@ -1,0 +1,30 @@
+using Sophia.Native.Conformance;
+using Sophia.Native.Cuda.Tests.Emulation;
+
+namespace Sophia.Native.Cuda.Tests.Conformance;
+
+/// <summary>The emulator's fast device, unchecked, or the machine's first GPU: every case.</summary>
+public sealed class CudaFastFamily() : CudaFamily(0);
+
+/// <summary>
+/// The emulator's checked devices, which watch every access and run threads in three orders. A case takes part when all its arguments together have at most <see cref="MostElements"/> elements;
+/// larger ones would take minutes and run the same kernels on the fast device.
+/// </summary>
+public sealed class CudaCheckedFamily() : CudaFamily(1, 2, 3)
+{
+    public const long MostElements = 20_000;
+
+    public override string? WhyNot => Emulator.IsReplacedByGpu ? "A GPU has no checked devices; they are the emulator's." : base.WhyNot;
+
+    public override string? WhyOmitted(string operation, CaseInstance? instance)
+    {
+        if (base.WhyOmitted(operation, instance) is { } reason)
+            return reason;
+        var elements = instance is null ? 0 : instance.Arguments.Sum(argument => argument.Rows * argument.Columns);
+        return elements > MostElements ? $"{elements} elements; the checked devices run cases of at most {MostElements}, the fast device runs them all." : null;
+    }
+}
+
+public sealed class CudaConformance_Fast(CudaFastFamily family) : OperationConformance(family), IClassFixture<CudaFastFamily>;
+
+public sealed class CudaConformance_Checked(CudaCheckedFamily family) : OperationConformance(family), IClassFixture<CudaCheckedFamily>;

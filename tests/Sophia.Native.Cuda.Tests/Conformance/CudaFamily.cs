@@ -1,0 +1,22 @@
+using Sophia.Native.Conformance;
+using Sophia.Native.Cuda.Tests.Emulation;
+
+namespace Sophia.Native.Cuda.Tests.Conformance;
+
+/// <summary>
+/// Devices of the emulator. SOPHIA_CUDA_OPERATIONS=RmsNormForward,RmsNormBackward limits the tests to these operations.
+/// </summary>
+/// <param name="devices">The device under test, then those that must give the same bits.</param>
+public abstract class CudaFamily(params int[] devices) : BackendFamily
+{
+    private static readonly string[]? Wanted = Environment.GetEnvironmentVariable("SOPHIA_CUDA_OPERATIONS")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    public override string? WhyNot => Emulator.WhyNot;
+
+    public override bool SupportsEverything => false;
+
+    public override string? WhyOmitted(string operation, CaseInstance? instance) =>
+        Wanted is null || Wanted.Contains(operation) ? null : $"SOPHIA_CUDA_OPERATIONS names other operations than {operation}.";
+
+    protected override IReadOnlyList<Backend> Open() => Array.ConvertAll(devices, number => CudaBackend.Open(new() { Device = number }));
+}

@@ -1,0 +1,94 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Sophia.Native.Cuda.Tests.Emulation;
+
+/// <summary>
+/// The emulator (tests/emulator) in the place of NVIDIA's libraries: built with g++ at first use, kept in the temporary folder under a hash of its sources, and named in SOPHIA_CUDA_DRIVER
+/// before the first call. With SOPHIA_CUDA_TESTS=gpu the tests run on the machine's own driver instead.
+/// </summary>
+internal static class Emulator
+{
+    private const string Variable = "SOPHIA_CUDA_DRIVER";
+    private static readonly Lazy<string?> Start = new(Prepare);
+
+    /// <summary>Whether the tests run on the machine's own GPU.</summary>
+    public static bool IsReplacedByGpu => Environment.GetEnvironmentVariable("SOPHIA_CUDA_TESTS") == "gpu";
+
+    /// <summary>Why the emulator cannot be had, or null when it is ready.</summary>
+    public static string? WhyNot => Start.Value;
+
+    /// <summary>The built library.</summary>
+    public static string Library => Environment.GetEnvironmentVariable(Variable) ?? "";
+
+    /// <summary>The root of the repository.</summary>
+    public static string Repository { get; } = FindRepository();
+
+    private static string? Prepare()
+    {
+        if (IsReplacedByGpu || Library.Length > 0)
+            return null;
+        if (!HasCompiler())
+            return "SKIPPED, NOT PASSED: g++ is not on the PATH, so that the CUDA emulator cannot be built.";
+        var library = Path.Combine(Path.GetTempPath(), $"sophia-cuda-emulator-{Environment.UserName}", SourceHash(), "libsophia_cuda_emulator.so");
+        if (!File.Exists(library))
+            Build(library);
+        Environment.SetEnvironmentVariable(Variable, library);
+        return null;
+    }
+
+    private static void Build(string library)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(library)!);
+        var partial = $"{library}.{Environment.ProcessId}";
+        var (code, output) = Run("bash", Path.Combine(Repository, "tests", "emulator", "build.sh"), partial);
+        if (code != 0)
+            throw new InvalidOperationException($"tests/emulator/build.sh failed with {code}:\n{output}");
+        File.Move(partial, library, overwrite: true);
+    }
+
+    private static bool HasCompiler()
+    {
+        try
+        {
+            return Run("g++", "--version").Code == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+
+    private static string SourceHash()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var files = Directory.GetFiles(Path.Combine(Repository, "tests", "emulator"), "*", SearchOption.AllDirectories);
+        Array.Sort(files, StringComparer.Ordinal);
+        foreach (var file in files)
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(Path.GetFileName(file)));
+            hash.AppendData(File.ReadAllBytes(file));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    }
+
+    private static (int Code, string Output) Run(string command, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output.Result + error);
+    }
+
+    private static string FindRepository()
+    {
+        for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
+        {
+            if (File.Exists(Path.Combine(at.FullName, "Sophia.Native.sln")))
+                return at.FullName;
+        }
+        return AppContext.BaseDirectory;
+    }
+}
