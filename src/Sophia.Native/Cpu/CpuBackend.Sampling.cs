@@ -62,31 +62,36 @@ public sealed unsafe partial class CpuBackend
             }
 
             TokenRanking ranking;
-            var total = 0.0;
+            ulong total = 0;
             if (keep < _vocabulary)
             {
                 ranking = TokenRanking.Create(logits, _vocabulary, keep, ids);
                 foreach (var token in ranking.Rest)
-                    total += VectorMath<TSimd, TVector>.Exp(logits[token] - statistics.Maximum);
+                    total += Mass(VectorMath<TSimd, TVector>.Exp(logits[token] - statistics.Maximum));
             }
             else
             {
                 // Tokens below half of (1 - p) / V of the total hold less than half of what top-p takes away: none of them is needed, and they need no ranking.
-                total = statistics.Sum;
+                total = Mass(statistics.Sum);
                 var share = (1f - _options.TopP) * statistics.Sum / (2f * _vocabulary);
                 ranking = TokenRanking.CreateFrom(logits, _vocabulary, Math.Min(statistics.Maximum, statistics.Maximum + VectorMath<TSimd, TVector>.Log(share)), ids);
             }
-            var wanted = _options.TopP * total;
-            var sum = 0.0;
+            var wanted = (ulong)Math.Ceiling((double)_options.TopP * total);
+            ulong sum = 0;
             do
             {
                 var token = ranking.Take();
-                sum += VectorMath<TSimd, TVector>.Exp(logits[token] - statistics.Maximum);
+                sum += Mass(VectorMath<TSimd, TVector>.Exp(logits[token] - statistics.Maximum));
                 Offer(ref maximum, logits, token, statistics.Maximum);
             }
             while (sum < wanted && !ranking.Rest.IsEmpty);
             return maximum.Token;
         }
+
+        /// <summary>
+        /// A share of the largest probability in whole numbers of 2^-40: their sum is the same in any order, so that top-p keeps the same tokens on every backend. 2^17 tokens lose at most 2^-23 of the sum.
+        /// </summary>
+        private static ulong Mass(float share) => (ulong)(share * 1099511627776f);
 
         private void Offer<TSimd, TVector>(ref GumbelMaximum<TSimd, TVector> best, float* logits, int token, float maximum)
             where TSimd : struct, ISimd<TVector>
