@@ -43,7 +43,10 @@ internal sealed class ModelSession : IDisposable
     {
         if (parsed.GetValue(SharedOptions.Precision) == "bf16")
             throw new UsageException("--precision bf16: the cpu backend computes in fp32 in this version; leave the option out.");
-        var backend = Backend.Open(parsed.GetValue(SharedOptions.Backend)!, new() { Threads = parsed.GetValue(SharedOptions.Threads) });
+        string? skipped = null;
+        var backend = Backend.Open(parsed.GetValue(SharedOptions.Backend)!, SharedOptions.BackendOptionsOf(parsed, (_, reason) => skipped = reason.Split(". ")[0]));
+        if (skipped is not null)
+            new CommandOutput(parsed).Note($"{skipped}; {backend.Description} is used (sophia doctor says more).");
         return isProfiled && parsed.GetValue(SharedOptions.Profile) is { } path ? new ProfilingBackend(backend, new(path, new(parsed))) : backend;
     }
 

@@ -7,9 +7,11 @@ internal static class SharedOptions
 {
     private const int MostThreads = 4096;
 
-    public static readonly Option<string> Backend = new("--backend") { Description = "auto, cpu, or another registered backend with an optional :device", DefaultValueFactory = _ => "auto", Recursive = true };
+    public static readonly Option<string> Backend = new("--backend") { Description = "auto, cpu or cuda, with an optional :device", DefaultValueFactory = _ => "auto", Recursive = true };
 
     public static readonly Option<string> Precision = new("--precision") { Description = "fp32 (bf16 needs a backend that computes in it)", DefaultValueFactory = _ => "fp32", Recursive = true };
+
+    public static readonly Option<string> Numerics = new("--numerics") { Description = "matrix products of the cuda backend: invariant (own ones, the same bits in any batch) or fast (cuBLASLt)", DefaultValueFactory = _ => "invariant", Recursive = true };
 
     public static readonly Option<int> Threads = new("--threads") { Description = "CPU threads; 0 for all processors", Recursive = true };
 
@@ -26,6 +28,16 @@ internal static class SharedOptions
     /// <summary>The seed as the generators take it.</summary>
     public static ulong SeedOf(ParseResult parsed) => parsed.GetValue(Seed) is >= 0 and var seed ? (ulong)seed
         : throw new UsageException($"--seed: expected 0 or more, found {parsed.GetValue(Seed)}.");
+
+    /// <summary>What a backend is opened with.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="skipped">Told of every backend that <c>auto</c> passes over.</param>
+    public static BackendOptions BackendOptionsOf(ParseResult parsed, Action<string, string>? skipped = null) => new()
+    {
+        Threads = parsed.GetValue(Threads),
+        Numerics = parsed.GetValue(Numerics) == "fast" ? Native.Numerics.Fast : Native.Numerics.Invariant,
+        Skipped = skipped,
+    };
 
     /// <summary>The seed of a round, which has 32 bits.</summary>
     public static uint RoundSeedOf(ParseResult parsed) => SeedOf(parsed) is <= uint.MaxValue and var seed ? (uint)seed
@@ -44,8 +56,9 @@ internal static class SharedOptions
 
     private static IReadOnlyList<Option> Prepare()
     {
+        Numerics.AcceptOnlyFromAmong("invariant", "fast");
         Precision.AcceptOnlyFromAmong("fp32", "bf16");
         LogLevel.AcceptOnlyFromAmong("quiet", "info", "debug");
-        return [Backend, Precision, Threads, Seed, LogLevel, Profile, Json];
+        return [Backend, Precision, Numerics, Threads, Seed, LogLevel, Profile, Json];
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sophia.Native.Cli.Commands;
+using Sophia.Native.Cuda;
 using Sophia.Native.Training.Runs;
 
 namespace Sophia.Native.Cli;
@@ -31,6 +32,8 @@ public static class SophiaCommand
         using var interruption = new Interruption(cancellation);
         return await Invoke(parsed, new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = error }, interruption.Token);
     }
+
+    static SophiaCommand() => BackendProviders.Add(CudaBackend.Provider);
 
     private static RootCommand Root()
     {
@@ -80,7 +83,7 @@ public static class SophiaCommand
 
     /// <summary>What bad input and a bad environment throw; anything else is a fault of the program and shows its trace.</summary>
     private static bool IsExpected(Exception fault) =>
-        fault is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or BackendUnavailableException or TrainingDivergedException
+        fault is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or BackendUnavailableException or CudaException or TrainingDivergedException
             or HttpRequestException or TimeoutException or OutOfMemoryException;
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ");

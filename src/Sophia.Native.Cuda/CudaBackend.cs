@@ -28,7 +28,7 @@ public sealed partial class CudaBackend : Backend
         {
             _ownStream = stream is null ? StreamHandle.Create(context) : null;
             _stream = stream ?? _ownStream!.Value;
-            _modules = new(context, device.Capability);
+            _modules = new(context, new(DeviceArchitecture.For(device.Capability), KernelCache.Open()), options.CompilesAhead);
             _staging = new(context, _stream);
             _faults = AllocateFaults();
         }
@@ -37,7 +37,7 @@ public sealed partial class CudaBackend : Backend
             ReleaseAll();
             throw;
         }
-        Description = $"cuda:{device.Number}, {device.Name}, {_modules.Architecture.Name}, driver {device.DriverVersion}, NVRTC {_modules.CompilerVersion}, {(Numerics == Numerics.Fast ? "fast" : "invariant")}";
+        Description = $"cuda:{device.Number}, {device.Name}, {_modules.Store.Architecture.Name}, driver {device.DriverVersion}, NVRTC {_modules.Store.CompilerVersion}, {(Numerics == Numerics.Fast ? "fast" : "invariant")}";
     }
 
     /// <summary>Opens this backend under the name <c>cuda</c>.</summary>
@@ -65,7 +65,9 @@ public sealed partial class CudaBackend : Backend
     {
         ArgumentNullException.ThrowIfNull(options);
         CudaDevice.RequireDriver();
-        CudaLibraries.Compiler.Require("Install CUDA 12.4 or newer, or Python's package nvidia-cuda-nvrtc, or name its folder in SOPHIA_CUDA_PATH.");
+        CudaLibraries.RequireCompiler();
+        if (options.Numerics == Numerics.Fast)
+            CudaLibraries.RequireMatrixProducts();
         var context = options switch
         {
             { Context: { } given } => ContextHandle.Foreign(given),

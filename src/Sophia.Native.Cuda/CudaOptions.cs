@@ -14,4 +14,7 @@ public sealed record CudaOptions
 
     /// <summary>Whether linear layers use the own batch-invariant products or cuBLASLt.</summary>
     public Numerics Numerics { get; init; }
+
+    /// <summary>Whether the first kernel that has to be compiled starts the compilation of all others of its type on the other processors. Nothing is compiled that is in the cache.</summary>
+    public bool CompilesAhead { get; init; } = true;
 }

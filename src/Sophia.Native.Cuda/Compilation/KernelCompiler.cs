@@ -37,7 +37,7 @@ internal sealed unsafe class KernelCompiler(KernelSources sources)
                 result = Nvrtc.nvrtcCompileProgram(program, optionTexts.Length, (byte**)given);
             var log = Log(program);
             Check(result, $"nvrtcCompileProgram({string.Join(' ', options)})", specialization, log);
-            return new(architecture.IsPtx ? Ptx(program, specialization) : Cubin(program, specialization), architecture.IsPtx, log);
+            return new(architecture.IsPtx ? Ptx(program, specialization) : Cubin(program, specialization), architecture.IsPtx, log, IsFromCache: false);
         }
         finally
         {

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Sophia.Native.Cuda.Compilation;
 
 /// <summary>A kernel file with the values of its constants: what is compiled into one module.</summary>
@@ -11,11 +9,6 @@ namespace Sophia.Native.Cuda.Compilation;
 /// <param name="Constant3">Value of the fourth.</param>
 internal readonly record struct KernelSpecialization(KernelFile File, int StorageBits, int Constant0 = 0, int Constant1 = 0, int Constant2 = 0, int Constant3 = 0)
 {
-    public bool Equals(KernelSpecialization other) => ReferenceEquals(File, other.File) && StorageBits == other.StorageBits
-        && Constant0 == other.Constant0 && Constant1 == other.Constant1 && Constant2 == other.Constant2 && Constant3 == other.Constant3;
-
-    public override int GetHashCode() => HashCode.Combine(RuntimeHelpers.GetHashCode(File), StorageBits, Constant0, Constant1, Constant2, Constant3);
-
     /// <summary>The -D options.</summary>
     public IEnumerable<string> Definitions()
     {

@@ -11,4 +11,7 @@ public sealed record BackendOptions
 
     /// <summary>Which matrix products are used; only the CUDA backend has a choice.</summary>
     public Numerics Numerics { get; init; }
+
+    /// <summary>Told of every backend that <c>auto</c> passes over: its name and why.</summary>
+    public Action<string, string>? Skipped { get; init; }
 }

@@ -50,6 +50,7 @@ public static class BackendProviders
             catch (BackendUnavailableException unavailable)
             {
                 SophiaEventSource.Log.BackendSkipped(provider.Name, unavailable.Message);
+                options.Skipped?.Invoke(provider.Name, unavailable.Message);
                 tried.Add($"{provider.Name}: {unavailable.Message}");
             }
         }

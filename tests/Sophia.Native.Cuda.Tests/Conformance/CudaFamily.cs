@@ -18,5 +18,5 @@ public abstract class CudaFamily(params int[] devices) : BackendFamily
     public override string? WhyOmitted(string operation, CaseInstance? instance) =>
         Wanted is null || Wanted.Contains(operation) ? null : $"SOPHIA_CUDA_OPERATIONS names other operations than {operation}.";
 
-    protected override IReadOnlyList<Backend> Open() => Array.ConvertAll(devices, number => CudaBackend.Open(new() { Device = number }));
+    protected override IReadOnlyList<Backend> Open() => Array.ConvertAll(devices, number => CudaBackend.Open(new() { Device = number, CompilesAhead = false }));
 }
