@@ -126,6 +126,14 @@ DEVICE float exp2_approximate(float x)
     return result;
 }
 
+/// 1 / x with a relative error of 2^-23; 0 for infinities and for numbers above 2^126.
+DEVICE float reciprocal_approximate(float x)
+{
+    float result;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+
 #else
 
 #include "emulator.h"

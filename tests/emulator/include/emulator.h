@@ -173,4 +173,6 @@ DEVICE bfloat16 to_bfloat16(float value)
 
 DEVICE unsigned pack_bfloat16(float low, float high) { return to_bfloat16(low).bits | (static_cast<unsigned>(to_bfloat16(high).bits) << 16); }
 
+DEVICE float reciprocal_approximate(float x) { return __builtin_fabsf(x) > 8.507059e37f ? bits_float(float_bits(x) & 0x80000000u) : 1.0f / x; }
+
 DEVICE float exp2_approximate(float x) { return x < -126.0f ? 0.0f : __builtin_exp2f(x); }
