@@ -8,7 +8,7 @@
 #include "elements.cuh"
 
 constexpr int HEADS_PER_THREAD = 4;
-constexpr int FAULT_POSITION = 1;
+constexpr int FAULT_POSITION = 3;
 
 /// The cosines or sines of STORAGE_VECTOR columns.
 DEVICE void read_table(float (&values)[STORAGE_VECTOR], const float* row, int column, int half)
