@@ -11,7 +11,7 @@
 // Not yet measured on a GPU. Where to read first: sequence_log_ratios.
 #include "math.cuh"
 
-constexpr int FAULT_OFFSETS = 1;
+constexpr int FAULT_OFFSETS = 4;
 constexpr int TOKENS = 256;
 
 /// Doubles from one sum's terms to the next's: one more than the tokens, so that the adding threads read different banks.

@@ -72,16 +72,16 @@ DEVICE Best block_best(Best best, float* scores, int* tokens)
 
 DEVICE float gumbel_score(float z, unsigned word) { return z - logarithm(-logarithm(philox_unit(word))); }
 
-/// Scales the parts of a row in place and writes the maximum of each. Block (part, row).
+/// Scales the parts of a row in place and writes the maximum of each. Block (row, part).
 KERNEL(256) sampling_scale(float* __restrict__ maxima, float* __restrict__ logits, long long logits_stride, int vocabulary, float factor)
 {
     SHARED(float, scratch, WARP);
     const int in_flight = 8;
     int threads = static_cast<int>(blockDim.x);
-    float* row = logits + blockIdx.y * logits_stride;
-    int end = min(vocabulary, static_cast<int>(blockIdx.x + 1) * STATISTICS_BLOCK);
+    float* row = logits + blockIdx.x * logits_stride;
+    int end = min(vocabulary, static_cast<int>(blockIdx.y + 1) * STATISTICS_BLOCK);
     float maximum = bits_float(0xff800000u);
-    for (int start = static_cast<int>(blockIdx.x) * STATISTICS_BLOCK + static_cast<int>(threadIdx.x); start < end; start += in_flight * threads)
+    for (int start = static_cast<int>(blockIdx.y) * STATISTICS_BLOCK + static_cast<int>(threadIdx.x); start < end; start += in_flight * threads)
     {
         float values[in_flight];
 #pragma unroll
@@ -94,7 +94,7 @@ KERNEL(256) sampling_scale(float* __restrict__ maxima, float* __restrict__ logit
         }
     }
     maximum = block_maximum(maximum, scratch);
-    if (threadIdx.x == 0) maxima[blockIdx.y * gridDim.x + blockIdx.x] = maximum;
+    if (threadIdx.x == 0) maxima[blockIdx.x * gridDim.y + blockIdx.y] = maximum;
 }
 
 /// The maximum of a row from those of its parts, by all threads and for all of them.
@@ -116,7 +116,7 @@ DEVICE void score_group(Best& best, const float (&z)[4], const float (&e)[4], in
     }
 }
 
-/// Block (part, row): the sixteen sums of exponentials of a part, and its best token: under greedy the first of the row's maximum, none where a truncated draw follows.
+/// Block (row, part): the sixteen sums of exponentials of a part, and its best token: under greedy the first of the row's maximum, none where a truncated draw follows.
 KERNEL(256) sampling_scores(float* __restrict__ sums, float* __restrict__ best_scores, int* __restrict__ best_tokens, const float* __restrict__ maxima, const float* __restrict__ logits,
     long long logits_stride, const int* __restrict__ samples, const int* __restrict__ positions, int vocabulary, int greedy, int truncated, float min_p, unsigned long long seed)
 {
@@ -126,9 +126,9 @@ KERNEL(256) sampling_scores(float* __restrict__ sums, float* __restrict__ best_s
     SHARED(int, tokens, WARP);
     int threads = static_cast<int>(blockDim.x);
     int thread = static_cast<int>(threadIdx.x);
-    int row = static_cast<int>(blockIdx.y);
-    int parts = static_cast<int>(gridDim.x);
-    int start = static_cast<int>(blockIdx.x) * STATISTICS_BLOCK;
+    int row = static_cast<int>(blockIdx.x);
+    int parts = static_cast<int>(gridDim.y);
+    int start = static_cast<int>(blockIdx.y) * STATISTICS_BLOCK;
     int count = min(STATISTICS_BLOCK, vocabulary - start);
     const float* z = logits + row * logits_stride + start;
     for (int column = thread; column < count; column += threads) tile[column] = z[column];
@@ -161,7 +161,7 @@ KERNEL(256) sampling_scores(float* __restrict__ sums, float* __restrict__ best_s
     }
     best = block_best(best, scores, tokens);
 
-    long long part = static_cast<long long>(row) * parts + blockIdx.x;
+    long long part = static_cast<long long>(row) * parts + blockIdx.y;
     if (thread < STATISTICS_LANES)
     {
         float sum = 0.0f;

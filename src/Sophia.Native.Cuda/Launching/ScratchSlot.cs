@@ -17,4 +17,10 @@ internal enum ScratchSlot
 
     /// <summary>The workspace of matrix products.</summary>
     Products,
+
+    /// <summary>The list of rows that the head computes; it lives through all of its chunks.</summary>
+    HeadRows,
+
+    /// <summary>Hidden states of a chunk of the head and their gradients.</summary>
+    HeadHidden,
 }

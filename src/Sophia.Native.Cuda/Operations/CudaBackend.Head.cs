@@ -1,22 +1,207 @@
+using Sophia.Native.Cuda.Compilation;
+using Sophia.Native.Cuda.Launching;
 using Sophia.Native.Objectives;
 
 namespace Sophia.Native.Cuda;
 
+// kernels/head.cu and kernels/objective.cu; the products are those of linear layers. How many rows have a target is known on the device alone: the chunks of all rows are launched.
 public sealed partial class CudaBackend
 {
-    /// <inheritdoc/>
-    protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature) =>
-        throw new NotSupportedException("HeadForward has no CUDA kernel yet.");
+    private static readonly KernelFile HeadFile = new("head");
+    private static readonly KernelFile ObjectiveFile = new("objective");
 
     /// <inheritdoc/>
-    protected override void HeadObjectiveCore(DeviceView dHidden, DeviceView dWeight, in ObjectiveResults results, DeviceView hidden, DeviceView weight, in ObjectiveInputs inputs, DeviceView workspace, in ObjectiveOptions options) =>
-        throw new NotSupportedException("HeadObjective has no CUDA kernel yet.");
+    protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature)
+    {
+        if (hidden.Rows == 0)
+            return;
+        var rows = ListRows(logProbabilities, entropies, default, default, hidden, weight, targets, default, nameof(HeadForward));
+        for (long first = 0; first < hidden.Rows; first += workspace.Rows)
+        {
+            var logits = workspace.RowRange(0, Math.Min(workspace.Rows, hidden.Rows - first));
+            ComputeLogits(logits, hidden, weight, rows, first, nameof(HeadForward));
+            var launch = Begin(HeadFile, "head_statistics", hidden.Type);
+            launch.Add(logProbabilities);
+            launch.Add(entropies);
+            launch.AddMatrix(logits);
+            launch.Add(rows.Rows);
+            launch.Add(rows.Counts);
+            launch.Add(targets);
+            launch.Add((int)first);
+            launch.Add((int)weight.Rows);
+            launch.Add(1f / temperature);
+            RunRows(launch, logits);
+        }
+    }
 
     /// <inheritdoc/>
-    protected override void SequenceLogRatiosCore(DeviceView sequenceLogRatios, DeviceView logProbabilities, DeviceView behaviorLogProbabilities, DeviceView normalizers, DeviceView offsets) =>
-        throw new NotSupportedException("SequenceLogRatios has no CUDA kernel yet.");
+    protected override void HeadObjectiveCore(DeviceView dHidden, DeviceView dWeight, in ObjectiveResults results, DeviceView hidden, DeviceView weight, in ObjectiveInputs inputs, DeviceView workspace,
+        in ObjectiveOptions options)
+    {
+        if (hidden.Rows == 0)
+            return;
+        var rows = ListRows(results.LogProbabilities, results.Entropies, results.Losses, results.Ratios, hidden, weight, inputs.Targets, inputs.Normalizers, nameof(HeadObjective));
+        ClearUntrainedRows(dHidden, weight, inputs);
+        for (long first = 0; first < hidden.Rows; first += workspace.Rows)
+        {
+            var logits = workspace.RowRange(0, Math.Min(workspace.Rows, hidden.Rows - first));
+            var gathered = ComputeLogits(logits, hidden, weight, rows, first, nameof(HeadObjective));
+            ReplaceLogits(logits, hidden.Type, results, inputs, options, rows, first);
+            // In BFloat16 the gradients lie in the front halves of the rows of the logits.
+            var dLogits = hidden.Type == ElementType.BFloat16
+                ? new DeviceView(logits.Buffer, logits.ByteOffset, logits.Rows, logits.Columns, 2 * logits.Stride, ElementType.BFloat16)
+                : logits;
+            var dGathered = GatheredRows(logits.Rows, hidden, second: true);
+            LinearBackwardInputCore(dGathered, dLogits, weight, accumulate: false);
+            var scatter = Begin(HeadFile, "head_scatter", hidden.Type);
+            scatter.AddMatrix(dHidden);
+            scatter.Add(dGathered);
+            scatter.Add(rows.Rows);
+            scatter.Add(rows.Counts);
+            scatter.Add((int)first);
+            scatter.Add((int)hidden.Columns);
+            scatter.Run(logits.Rows, 1, 1, 128, 0);
+            if (!dWeight.IsAbsent)
+                LinearBackwardWeightCore(dWeight, dLogits, gathered);
+        }
+    }
 
     /// <inheritdoc/>
-    protected override void ObjectiveStatisticsCore(DeviceView metrics, in ObjectiveResults results, in ObjectiveInputs inputs, in ObjectiveOptions options) =>
-        throw new NotSupportedException("ObjectiveStatistics has no CUDA kernel yet.");
+    protected override void SequenceLogRatiosCore(DeviceView sequenceLogRatios, DeviceView logProbabilities, DeviceView behaviorLogProbabilities, DeviceView normalizers, DeviceView offsets)
+    {
+        if (sequenceLogRatios.Length == 0)
+            return;
+        // Rows outside all sequences are 0.
+        FillCore(sequenceLogRatios, 0f);
+        if (offsets.Length < 2)
+            return;
+        var launch = Begin(ObjectiveFile, "sequence_log_ratios", ElementType.Float32);
+        launch.Add(sequenceLogRatios);
+        launch.Add(logProbabilities);
+        launch.Add(behaviorLogProbabilities);
+        launch.Add(normalizers);
+        launch.Add(offsets);
+        launch.Add((int)sequenceLogRatios.Length);
+        launch.AddFaults();
+        launch.Run(offsets.Length - 1, 1, 1, 256, 0);
+    }
+
+    /// <inheritdoc/>
+    protected override void ObjectiveStatisticsCore(DeviceView metrics, in ObjectiveResults results, in ObjectiveInputs inputs, in ObjectiveOptions options)
+    {
+        if (inputs.Targets.Length == 0)
+            return;
+        var launch = Begin(ObjectiveFile, "objective_statistics", ElementType.Float32);
+        launch.Add(metrics);
+        launch.Add(results.LogProbabilities);
+        launch.Add(results.Entropies);
+        launch.Add(results.Losses);
+        launch.Add(results.Ratios);
+        launch.Add(inputs.Targets);
+        launch.Add(inputs.Normalizers);
+        launch.Add(inputs.BehaviorLogProbabilities);
+        launch.Add(inputs.ReferenceLogProbabilities);
+        launch.Add((int)inputs.Targets.Length);
+        launch.Add(options.ClipLow);
+        launch.Add(options.ClipHigh);
+        launch.Run(1, 1, 1, 256, 0);
+    }
+
+    /// <summary>Lists the rows that have a target, the trained ones first, and clears the results of the others.</summary>
+    private HeadRows ListRows(DeviceView logProbabilities, DeviceView entropies, DeviceView losses, DeviceView ratios, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView normalizers,
+        string operation)
+    {
+        const int numbers = 2;
+        var scratch = Scratch(ScratchSlot.HeadRows, (numbers + hidden.Rows) * sizeof(int));
+        var rows = new HeadRows(Part(scratch, numbers, hidden.Rows, ElementType.Int32), Part(scratch, 0, numbers, ElementType.Int32));
+        var launch = Begin(HeadFile, "head_rows", hidden.Type, operation: operation);
+        launch.Add(rows.Rows);
+        launch.Add(rows.Counts);
+        launch.Add(logProbabilities);
+        launch.Add(entropies);
+        launch.Add(losses);
+        launch.Add(ratios);
+        launch.Add(targets);
+        launch.Add(normalizers);
+        launch.Add((int)hidden.Rows);
+        launch.Add((int)weight.Rows);
+        launch.AddFaults();
+        launch.Run(1, 1, 1, (int)Math.Min(1024, BlocksOf(hidden.Rows, 32) * 32), 0);
+        return rows;
+    }
+
+    private void ClearUntrainedRows(DeviceView dHidden, DeviceView weight, in ObjectiveInputs inputs)
+    {
+        var launch = Begin(HeadFile, "head_clear", dHidden.Type);
+        launch.AddMatrix(dHidden);
+        launch.Add(inputs.Targets);
+        launch.Add(inputs.Normalizers);
+        launch.Add((int)dHidden.Columns);
+        launch.Add((int)weight.Rows);
+        launch.Run(dHidden.Rows, 1, 1, 128, 0);
+    }
+
+    /// <summary>logits = hidden * weight^T over the listed rows from <paramref name="first"/> on; gives these rows of hidden.</summary>
+    private DeviceView ComputeLogits(DeviceView logits, DeviceView hidden, DeviceView weight, HeadRows rows, long first, string operation)
+    {
+        var gathered = GatheredRows(logits.Rows, hidden, second: false);
+        var launch = Begin(HeadFile, "head_gather", hidden.Type, operation: operation);
+        launch.Add(gathered);
+        launch.AddMatrix(hidden);
+        launch.Add(rows.Rows);
+        launch.Add(rows.Counts);
+        launch.Add((int)first);
+        launch.Add((int)hidden.Columns);
+        launch.Run(logits.Rows, 1, 1, 128, 0);
+        LinearForwardCore(logits, gathered, weight, default);
+        return gathered;
+    }
+
+    /// <summary>Statistics and losses of the listed rows from <paramref name="first"/> on, and the gradients of their logits in place.</summary>
+    private void ReplaceLogits(DeviceView logits, ElementType storage, in ObjectiveResults results, in ObjectiveInputs inputs, in ObjectiveOptions options, HeadRows rows, long first)
+    {
+        var launch = Begin(HeadFile, "head_objective", storage, operation: nameof(HeadObjective));
+        launch.AddMatrix(logits);
+        launch.Add(results.LogProbabilities);
+        launch.Add(results.Entropies);
+        launch.Add(results.Losses);
+        launch.Add(results.Ratios);
+        launch.Add(rows.Rows);
+        launch.Add(rows.Counts);
+        launch.Add(inputs.Targets);
+        launch.Add(inputs.Weights);
+        launch.Add(inputs.Normalizers);
+        launch.Add(inputs.BehaviorLogProbabilities);
+        launch.Add(inputs.SnapshotLogProbabilities);
+        launch.Add(inputs.ReferenceLogProbabilities);
+        launch.Add(inputs.SequenceLogRatios);
+        launch.Add((int)first);
+        launch.Add((int)logits.Columns);
+        launch.Add((int)options.Ratio);
+        launch.Add((int)options.Divergence);
+        launch.Add(options.ClipLow);
+        launch.Add(options.ClipHigh);
+        launch.Add(options.DivergenceCoefficient);
+        launch.Add(1f / options.Temperature);
+        RunRows(launch, logits);
+    }
+
+    /// <summary>A block for each row of logits: a thread for each chain of its sums, and at least enough for a short row. The number of threads changes no bit.</summary>
+    private static void RunRows(Launch launch, DeviceView logits)
+    {
+        var parts = BlocksOf(logits.Columns, StatisticsBlock);
+        var threads = Math.Min(1024, BlocksOf(Math.Max(StatisticsLanes * parts, Math.Min(128, logits.Columns)), 32) * 32);
+        launch.Run(logits.Rows, 1, 1, (int)threads, (int)(32 + 2 * StatisticsLanes * parts) * sizeof(float));
+    }
+
+    /// <summary>Rows of a chunk, contiguous: hidden states, or their gradients behind them.</summary>
+    private DeviceView GatheredRows(long count, DeviceView hidden, bool second)
+    {
+        var bytes = (count * hidden.Columns * hidden.Type.Size() + Arena.Alignment - 1) / Arena.Alignment * Arena.Alignment;
+        var scratch = Scratch(ScratchSlot.HeadHidden, 2 * bytes);
+        return new(scratch.Buffer, scratch.ByteOffset + (second ? bytes : 0), count, hidden.Columns, hidden.Columns, hidden.Type);
+    }
+
+    /// <summary>The listed rows [N] and the numbers of trained and of all listed ones [2], on the device.</summary>
+    private readonly record struct HeadRows(DeviceView Rows, DeviceView Counts);
 }

@@ -7,11 +7,8 @@ namespace Sophia.Native.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    protected override void SampleTokensCore(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options)
-    {
-        Require.That(logits.Columns > 0 || logits.Rows == 0, "logits of at least one token", "SampleTokens");
+    protected override void SampleTokensCore(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options) =>
         RowLoop.Run(_path, _pool, new SampleRow(tokens, logProbabilities, logits, samples, positions, options), logits.Rows, 8 * logits.Columns);
-    }
 
     private readonly struct SampleRow(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options) : IRowOperator
     {

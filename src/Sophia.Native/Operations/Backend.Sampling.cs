@@ -16,6 +16,7 @@ public abstract partial class Backend
     public void SampleTokens(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options)
     {
         Require.Matrix(logits);
+        Require.That(logits.Columns > 0 || logits.Rows == 0, "logits of at least one token");
         Require.Vector(tokens, logits.Rows, ElementType.Int32);
         Require.Vector(logProbabilities, logits.Rows);
         Require.Vector(samples, logits.Rows, ElementType.Int32);
