@@ -11,7 +11,12 @@ internal static class KernelCatalog
     private static readonly Entry[] Entries =
     [
         new(new("embedding")),
+        new(new("head")),
+        new(new("objective")),
+        new(new("optimizer")),
         new(new("position_interpolation")),
+        new(new("rewards")),
+        new(new("sampling")),
         new(new("vision")),
     ];
 
