@@ -12,11 +12,16 @@ internal static class KernelCatalog
     [
         new(new("embedding")),
         new(new("head")),
+        new(new("objective"), StorageBits: [32]),
+        new(new("optimizer")),
+        new(new("head")),
         new(new("objective")),
         new(new("optimizer")),
         new(new("position_interpolation")),
         new(new("rewards")),
         new(new("sampling")),
+        new(new("rewards"), StorageBits: [32]),
+        new(new("sampling"), StorageBits: [32]),
         new(new("vision")),
     ];
 
