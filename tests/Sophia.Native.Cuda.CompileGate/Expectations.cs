@@ -1,0 +1,41 @@
+using Sophia.Native.Cuda.Compilation;
+
+namespace Sophia.Native.Cuda.CompileGate;
+
+/// <summary>What is expected of the kernels: the most registers of a thread, and instructions that must be there.</summary>
+internal static class Expectations
+{
+    private static readonly Instruction Product = new("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", "HMMA.16816.F32.BF16");
+    private static readonly Instruction MatrixLoad = new("ldmatrix.sync.aligned", "LDSM.16.M");
+    private static readonly Instruction AsynchronousCopy = new("cp.async.cg.shared.global", "LDGSTS.E.BYPASS.128");
+
+    /// <summary>The most registers a thread may use, for all architectures and specializations: what the compiler gave when the bound was stated, rounded up to the next eight, which is how the hardware hands them out.</summary>
+    private static readonly Dictionary<string, int> Registers = new()
+    {
+        ["embedding_backward_visual"] = 32,
+        ["embedding_forward"] = 40,
+        ["embedding_merge"] = 16,
+        ["embedding_sort"] = 56,
+        ["embedding_sum"] = 80,
+        ["patch_extract"] = 32,
+        ["pixel_shuffle_backward"] = 40,
+        ["pixel_shuffle_forward"] = 32,
+        ["position_interpolation_backward"] = 56,
+        ["position_interpolation_forward"] = 32,
+        ["vision_tokens_backward"] = 128,
+        ["vision_tokens_forward"] = 32,
+    };
+
+    /// <summary>All kernels with a stated bound.</summary>
+    public static IEnumerable<string> BoundedKernels => Registers.Keys;
+
+    /// <summary>The stated bound, or null.</summary>
+    public static int? RegistersOf(string kernel) => Registers.TryGetValue(kernel, out var bound) ? bound : null;
+
+    /// <summary>Which instructions a kernel must have: matrix products on bfloat16 run on the tensor cores and are fed by asynchronous copies.</summary>
+    public static IReadOnlyList<Instruction> InstructionsOf(KernelSpecialization specialization, string kernel) =>
+        specialization.StorageBits == 16 && specialization.File.Name is "linear" or "attention" ? [Product, MatrixLoad, AsynchronousCopy] : [];
+
+    /// <summary>An instruction as PTX and as machine code spell it.</summary>
+    internal sealed record Instruction(string Ptx, string Sass);
+}
