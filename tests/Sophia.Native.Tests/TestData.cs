@@ -1,3 +1,5 @@
+using Sophia.Native.Conformance.Golden;
+
 namespace Sophia.Native.Tests;
 
 /// <summary>
@@ -6,9 +8,7 @@ namespace Sophia.Native.Tests;
 internal static class TestData
 {
     /// <summary>A file or folder of tests/golden, which every clone has.</summary>
-    public static string Golden(string relativePath) =>
-        WalkUp(Path.Combine("tests", "golden"), relativePath)
-        ?? throw new FileNotFoundException($"tests/golden/{relativePath} is missing above {AppContext.BaseDirectory}.");
+    public static string Golden(string relativePath) => GoldenFiles.Find(relativePath);
 
     /// <summary>A file or folder of the whole golden set (SOPHIA_GOLDEN, or shared/golden beside a parent folder); skips the test where it is absent.</summary>
     public static string FullGolden(string relativePath) =>

@@ -1,4 +1,5 @@
 using Sophia.Native.Conformance;
+using Sophia.Native.Conformance.Golden;
 using Sophia.Native.Cuda.Tests.Emulation;
 
 namespace Sophia.Native.Cuda.Tests.Conformance;
@@ -28,3 +29,5 @@ public sealed class CudaCheckedFamily() : CudaFamily(1, 2, 3)
 public sealed class CudaConformance_Fast(CudaFastFamily family) : OperationConformance(family), IClassFixture<CudaFastFamily>;
 
 public sealed class CudaConformance_Checked(CudaCheckedFamily family) : OperationConformance(family), IClassFixture<CudaCheckedFamily>;
+
+public sealed class CudaObjectiveGolden(CudaFastFamily family) : ObjectiveGoldenConformance(family), IClassFixture<CudaFastFamily>;

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using Sophia.Native.Conformance;
+using Sophia.Native.Conformance.Golden;
 
 namespace Sophia.Native.Tests.Conformance;
 
@@ -23,3 +24,7 @@ public sealed class CpuPortableFamily() : CpuFamily("portable");
 public sealed class CpuConformance_Avx512(CpuAvx512Family family) : OperationConformance(family), IClassFixture<CpuAvx512Family>;
 
 public sealed class CpuConformance_Portable(CpuPortableFamily family) : OperationConformance(family), IClassFixture<CpuPortableFamily>;
+
+public sealed class CpuObjectiveGolden_Avx512(CpuAvx512Family family) : ObjectiveGoldenConformance(family), IClassFixture<CpuAvx512Family>;
+
+public sealed class CpuObjectiveGolden_Portable(CpuPortableFamily family) : ObjectiveGoldenConformance(family), IClassFixture<CpuPortableFamily>;

@@ -2,8 +2,9 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Sophia.Native.Models.Files;
 using Sophia.Native.Objectives;
+using Xunit;
 
-namespace Sophia.Native.Tests.Conformance;
+namespace Sophia.Native.Conformance.Golden;
 
 /// <summary>One SOPHIA case of the golden objectives: 12 sequences of 40 tokens, packed end to end, with the loss and its gradient in double precision.</summary>
 internal sealed class ObjectiveGolden
@@ -67,7 +68,7 @@ internal sealed class ObjectiveGolden
 
     public static ObjectiveGolden Read(string folder, string name)
     {
-        var path = TestData.Golden(Path.Combine("objectives", folder));
+        var path = GoldenFiles.Find(Path.Combine("objectives", folder));
         using var cases = JsonDocument.Parse(File.ReadAllText(Path.Combine(path, "sophia_cases.json")));
         var entry = cases.RootElement.GetProperty(name);
         var parameters = entry.GetProperty("params");
