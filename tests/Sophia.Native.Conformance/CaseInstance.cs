@@ -4,10 +4,14 @@ namespace Sophia.Native.Conformance;
 public delegate DeviceView ViewOf(Argument? argument);
 
 /// <summary>A case with its inputs: the arguments, how the operation is called on them, and what the reference makes of them.</summary>
-public sealed class CaseInstance
+/// <param name="storage">The type in which the case stores activations and parameters.</param>
+public sealed class CaseInstance(ElementType storage = ElementType.Float32)
 {
     private readonly List<Argument> _arguments = [];
     private readonly List<(Argument Output, Argument Input)> _aliases = [];
+
+    /// <summary>The type in which the case stores activations and parameters.</summary>
+    public ElementType Storage { get; } = storage;
 
     /// <summary>All arguments that are present.</summary>
     public IReadOnlyList<Argument> Arguments => _arguments;
@@ -72,6 +76,7 @@ public sealed class CaseInstance
     /// <summary>Adds any argument.</summary>
     public Argument Add(Argument argument)
     {
+        argument.BelongsTo(this);
         _arguments.Add(argument);
         return argument;
     }

@@ -52,8 +52,7 @@ internal sealed class DeviceCase : IDisposable
             for (var i = 0; i < found.Length; i++)
             {
                 var expected = argument.Expected[i];
-                var size = argument.Magnitude is null ? Math.Abs(expected) : Math.Max(Math.Abs(expected), argument.Magnitude[i]);
-                var tolerance = calls * (argument.Absolute + argument.Relative * size);
+                var tolerance = argument.Tolerance(i, calls);
                 var equal = expected.Equals(found[i]) || Math.Abs(found[i] - expected) <= tolerance;
                 if (!equal)
                 {

@@ -5,19 +5,27 @@ internal sealed class DeviceScratch(Backend backend) : IDisposable
 {
     private readonly List<DeviceBuffer> _buffers = [];
 
-    /// <summary>A matrix with the given values.</summary>
-    public DeviceView Matrix(long rows, long columns, ReadOnlySpan<double> values)
+    /// <summary>A matrix with the given values, rounded to its type.</summary>
+    public DeviceView Matrix(long rows, long columns, ReadOnlySpan<double> values, ElementType type = ElementType.Float32)
     {
+        var view = Empty(rows, columns, type);
+        if (type == ElementType.BFloat16)
+        {
+            var brain = new BFloat16[values.Length];
+            for (var i = 0; i < brain.Length; i++)
+                brain[i] = (BFloat16)(float)values[i];
+            backend.Upload<BFloat16>(view, brain);
+            return view;
+        }
         var single = new float[values.Length];
         for (var i = 0; i < single.Length; i++)
             single[i] = (float)values[i];
-        var view = Empty(rows, columns);
         backend.Upload<float>(view, single);
         return view;
     }
 
-    /// <summary>A vector with the given values.</summary>
-    public DeviceView Vector(ReadOnlySpan<double> values) => Matrix(1, values.Length, values);
+    /// <summary>A vector with the given values, rounded to its type.</summary>
+    public DeviceView Vector(ReadOnlySpan<double> values, ElementType type = ElementType.Float32) => Matrix(1, values.Length, values, type);
 
     /// <summary>A vector of whole numbers.</summary>
     public DeviceView Indices(params ReadOnlySpan<int> values)
@@ -39,6 +47,12 @@ internal sealed class DeviceScratch(Backend backend) : IDisposable
             Array.Fill(poison, float.NaN);
             backend.Upload<float>(view, poison);
         }
+        else if (type == ElementType.BFloat16)
+        {
+            var poison = new BFloat16[rows * columns];
+            Array.Fill(poison, (BFloat16)float.NaN);
+            backend.Upload<BFloat16>(view, poison);
+        }
         return view;
     }
 
@@ -46,7 +60,15 @@ internal sealed class DeviceScratch(Backend backend) : IDisposable
     public float[] Read(DeviceView view)
     {
         var values = new float[view.Length];
-        backend.Download<float>(values, view);
+        if (view.Type != ElementType.BFloat16)
+        {
+            backend.Download<float>(values, view);
+            return values;
+        }
+        var brain = new BFloat16[view.Length];
+        backend.Download<BFloat16>(brain, view);
+        for (var i = 0; i < values.Length; i++)
+            values[i] = brain[i];
         return values;
     }
 

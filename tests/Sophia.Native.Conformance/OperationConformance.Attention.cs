@@ -4,12 +4,13 @@ namespace Sophia.Native.Conformance;
 
 public abstract partial class OperationConformance
 {
-    /// <summary>Query heads, key-value heads, head size, tokens.</summary>
-    public static TheoryData<int, int, int, int> DecodingShapes => new() { { 1, 1, 16, 1 }, { 4, 2, 64, 131 }, { 14, 2, 64, 67 }, { 3, 3, 80, 65 }, { 2, 1, 128, 200 } };
-
     [Theory]
-    [MemberData(nameof(DecodingShapes))]
-    public void Prefill_chunks_and_decoding_with_the_cache_give_the_same_bits(int heads, int keyHeads, int headSize, int tokens)
+    [StorageData(1, 1, 16, 1)]
+    [StorageData(4, 2, 64, 131)]
+    [StorageData(14, 2, 64, 67)]
+    [StorageData(3, 3, 80, 65)]
+    [StorageData(2, 1, 128, 200)]
+    public void Prefill_chunks_and_decoding_with_the_cache_give_the_same_bits(int heads, int keyHeads, int headSize, int tokens, ElementType storage)
     {
         Needs(nameof(Backend.CacheAppend), nameof(Backend.AttentionForward));
         var random = ConformanceSeed.For($"decoding {heads} {keyHeads} {headSize} {tokens}");
@@ -20,7 +21,7 @@ public abstract partial class OperationConformance
         {
             foreach (var chunk in (ReadOnlySpan<int>)[tokens, 1, 7, 33, 64])
             {
-                var (output, sums) = PrefillByChunks(backend, chunk, heads, keyHeads, headSize, queries, keys, values);
+                var (output, sums) = PrefillByChunks(backend, storage, chunk, heads, keyHeads, headSize, queries, keys, values);
                 expected ??= output;
                 expectedSums ??= sums;
                 var what = $"attention of {tokens} tokens by {chunk} on {backend.Description} against one prefill";
@@ -30,8 +31,9 @@ public abstract partial class OperationConformance
         }
     }
 
-    [Fact]
-    public void A_sequence_attends_and_sends_gradients_alike_alone_and_packed()
+    [Theory]
+    [StorageData]
+    public void A_sequence_attends_and_sends_gradients_alike_alone_and_packed(ElementType storage)
     {
         Needs(nameof(Backend.AttentionForward), nameof(Backend.AttentionBackward));
         const int heads = 4, keyHeads = 2, headSize = 32;
@@ -42,12 +44,12 @@ public abstract partial class OperationConformance
         var (query, key, value, dOutput) = (random.Uniform(total * queryColumns), random.Uniform(total * keyColumns), random.Uniform(total * keyColumns), random.Uniform(total * queryColumns));
         foreach (var causal in (ReadOnlySpan<bool>)[true, false])
         {
-            var packed = AttendBothWays(Subject, lengths, causal, heads, keyHeads, headSize, query, key, value, dOutput);
+            var packed = AttendBothWays(Subject, storage, lengths, causal, heads, keyHeads, headSize, query, key, value, dOutput);
             var start = 0;
             foreach (var length in lengths)
             {
                 double[] Rows(double[] all, int columns) => all[(start * columns)..((start + length) * columns)];
-                var alone = AttendBothWays(Subject, [length], causal, heads, keyHeads, headSize, Rows(query, queryColumns), Rows(key, keyColumns), Rows(value, keyColumns), Rows(dOutput, queryColumns));
+                var alone = AttendBothWays(Subject, storage, [length], causal, heads, keyHeads, headSize, Rows(query, queryColumns), Rows(key, keyColumns), Rows(value, keyColumns), Rows(dOutput, queryColumns));
                 var what = $"a sequence of {length}, causal {causal}, alone against packed on {Subject.Description}, ";
                 Bits.Equal(packed.Output.AsSpan(start * queryColumns, length * queryColumns), alone.Output, what + "output");
                 Bits.Equal(packed.DQuery.AsSpan(start * queryColumns, length * queryColumns), alone.DQuery, what + "dQuery");
@@ -59,14 +61,15 @@ public abstract partial class OperationConformance
     }
 
     /// <summary>Appends the keys of a chunk to a slot in the middle of a cache, then lets the chunk's queries attend to all keys so far.</summary>
-    private (float[] Output, float[] LogSumExp) PrefillByChunks(Backend backend, int chunk, int heads, int keyHeads, int headSize, double[] queries, double[] keys, double[] values)
+    private (float[] Output, float[] LogSumExp) PrefillByChunks(Backend backend, ElementType storage, int chunk, int heads, int keyHeads, int headSize, double[] queries, double[] keys, double[] values)
     {
         const int slot = 5;
         var tokens = keys.Length / (keyHeads * headSize);
         using var scratch = new DeviceScratch(backend);
-        var (keyCache, valueCache) = (scratch.Empty(tokens + 9, keyHeads * headSize), scratch.Empty(tokens + 9, keyHeads * headSize));
-        var (output, sums) = (scratch.Empty(tokens, heads * headSize), scratch.Empty(tokens, heads));
-        var (query, key, value) = (scratch.Matrix(tokens, heads * headSize, queries), scratch.Matrix(tokens, keyHeads * headSize, keys), scratch.Matrix(tokens, keyHeads * headSize, values));
+        var (keyCache, valueCache) = (scratch.Empty(tokens + 9, keyHeads * headSize, storage), scratch.Empty(tokens + 9, keyHeads * headSize, storage));
+        var (output, sums) = (scratch.Empty(tokens, heads * headSize, storage), scratch.Empty(tokens, heads));
+        var query = scratch.Matrix(tokens, heads * headSize, queries, storage);
+        var (key, value) = (scratch.Matrix(tokens, keyHeads * headSize, keys, storage), scratch.Matrix(tokens, keyHeads * headSize, values, storage));
         Run(() =>
         {
             for (var first = 0; first < tokens; first += chunk)
@@ -86,7 +89,7 @@ public abstract partial class OperationConformance
         return (scratch.Read(output), scratch.Read(sums));
     }
 
-    private (float[] Output, float[] DQuery, float[] DKey, float[] DValue) AttendBothWays(Backend backend, int[] lengths, bool causal, int heads, int keyHeads, int headSize,
+    private (float[] Output, float[] DQuery, float[] DKey, float[] DValue) AttendBothWays(Backend backend, ElementType storage, int[] lengths, bool causal, int heads, int keyHeads, int headSize,
         double[] queries, double[] keys, double[] values, double[] gradients)
     {
         using var scratch = new DeviceScratch(backend);
@@ -95,10 +98,10 @@ public abstract partial class OperationConformance
             offsets[b + 1] = offsets[b] + lengths[b];
         var (total, longest) = (offsets[^1], lengths.Max());
         var (queryColumns, keyColumns) = (heads * headSize, keyHeads * headSize);
-        var (query, dOutput) = (scratch.Matrix(total, queryColumns, queries), scratch.Matrix(total, queryColumns, gradients));
-        var (key, value) = (scratch.Matrix(total, keyColumns, keys), scratch.Matrix(total, keyColumns, values));
-        var (output, sums, delta, dQuery) = (scratch.Empty(total, queryColumns), scratch.Empty(total, heads), scratch.Empty(total, heads), scratch.Empty(total, queryColumns));
-        var (dKey, dValue) = (scratch.Empty(total, keyColumns), scratch.Empty(total, keyColumns));
+        var (query, dOutput) = (scratch.Matrix(total, queryColumns, queries, storage), scratch.Matrix(total, queryColumns, gradients, storage));
+        var (key, value) = (scratch.Matrix(total, keyColumns, keys, storage), scratch.Matrix(total, keyColumns, values, storage));
+        var (output, sums, delta, dQuery) = (scratch.Empty(total, queryColumns, storage), scratch.Empty(total, heads), scratch.Empty(total, heads), scratch.Empty(total, queryColumns, storage));
+        var (dKey, dValue) = (scratch.Empty(total, keyColumns, storage), scratch.Empty(total, keyColumns, storage));
         var sequences = new AttentionSequences
         {
             QueryOffsets = scratch.Indices(offsets), KeyOffsets = scratch.Indices(offsets.AsSpan(0, lengths.Length)), KeyLengths = scratch.Indices(lengths), MaximumQueries = longest, MaximumKeys = longest,

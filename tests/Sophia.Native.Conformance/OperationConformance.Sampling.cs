@@ -5,10 +5,10 @@ namespace Sophia.Native.Conformance;
 public abstract partial class OperationConformance
 {
     [Theory]
-    [InlineData(0f)]
-    [InlineData(1f)]
-    [InlineData(0.7f)]
-    public void A_sampled_log_probability_has_the_bits_of_the_heads(float temperature)
+    [StorageData(0f)]
+    [StorageData(1f)]
+    [StorageData(0.7f)]
+    public void A_sampled_log_probability_has_the_bits_of_the_heads(float temperature, ElementType storage)
     {
         Needs(nameof(Backend.SampleTokens));
         const int rows = 19, channels = 48, vocabulary = 331;
@@ -16,7 +16,7 @@ public abstract partial class OperationConformance
         foreach (var backend in Equivalents)
         {
             using var scratch = new DeviceScratch(backend);
-            var (hidden, weight) = (scratch.Matrix(rows, channels, random.Uniform(rows * channels)), scratch.Matrix(vocabulary, channels, random.Uniform(vocabulary * channels)));
+            var (hidden, weight) = (scratch.Matrix(rows, channels, random.Uniform(rows * channels), storage), scratch.Matrix(vocabulary, channels, random.Uniform(vocabulary * channels), storage));
             var (logits, tokens, sampled) = (scratch.Empty(rows, vocabulary), scratch.Empty(1, rows, ElementType.Int32), scratch.Empty(1, rows));
             var (scored, workspace) = (scratch.Empty(1, rows), scratch.Empty(4, vocabulary));
             backend.LinearForward(logits, hidden, weight);

@@ -3,23 +3,12 @@ using Xunit;
 namespace Sophia.Native.Conformance;
 
 /// <summary>
-/// What every backend must do with every row of the table (<see cref="CaseTable"/>). A backend's test project derives one class for each path it has and hands in the family of its backends.
+/// What every backend must do with every row of the table (<see cref="CaseTable"/>). A backend's test project derives one class for each path it has, says in which types that path stores
+/// (<see cref="StorageTypesAttribute"/>), and hands in the family of its backends.
 /// </summary>
 /// <param name="family">The backend under test and those that must give the same bits.</param>
 public abstract partial class OperationConformance(BackendFamily family)
 {
-    /// <summary>All cases.</summary>
-    public static TheoryData<string> CaseNames => Names(_ => true);
-
-    /// <summary>The cases for which calling twice means something.</summary>
-    public static TheoryData<string> RepeatableNames => Names(traits => traits.CanRepeat);
-
-    /// <summary>The cases whose batch has several independent items.</summary>
-    public static TheoryData<string> BatchedNames => Names(traits => traits.Items > 1);
-
-    /// <summary>The cases with an output that may lie where an input lies.</summary>
-    public static TheoryData<string> AliasNames => Names(traits => traits.HasAliases);
-
     /// <summary>The backend under test.</summary>
     protected Backend Subject => family.Subject;
 
@@ -27,7 +16,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     protected IReadOnlyList<Backend> Equivalents => family.Equivalents;
 
     [Theory]
-    [MemberData(nameof(CaseNames))]
+    [CaseData]
     public void The_result_is_that_of_the_reference(string name)
     {
         var instance = Build(name);
@@ -39,7 +28,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     }
 
     [Theory]
-    [MemberData(nameof(CaseNames))]
+    [CaseData]
     public void Column_ranges_of_wider_matrices_are_left_and_right_untouched(string name)
     {
         var instance = Build(name);
@@ -51,7 +40,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     }
 
     [Theory]
-    [MemberData(nameof(RepeatableNames))]
+    [CaseData(CaseSet.Repeatable)]
     public void Two_calls_add_gradients_twice_and_overwrite_the_rest(string name)
     {
         var instance = Build(name);
@@ -65,7 +54,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     }
 
     [Theory]
-    [MemberData(nameof(CaseNames))]
+    [CaseData]
     public void Every_run_and_every_number_of_threads_gives_the_same_bits(string name)
     {
         var instance = Build(name);
@@ -81,7 +70,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     }
 
     [Theory]
-    [MemberData(nameof(BatchedNames))]
+    [CaseData(CaseSet.Batched)]
     public void An_item_gives_the_same_bits_alone_and_in_any_batch(string name)
     {
         var instance = Build(name);
@@ -101,7 +90,7 @@ public abstract partial class OperationConformance(BackendFamily family)
     }
 
     [Theory]
-    [MemberData(nameof(AliasNames))]
+    [CaseData(CaseSet.Aliased)]
     public void An_output_may_lie_on_the_input_the_contract_names(string name)
     {
         var instance = Build(name);
@@ -152,16 +141,5 @@ public abstract partial class OperationConformance(BackendFamily family)
         {
             Assert.Skip($"Not supported: {unsupported.Message}");
         }
-    }
-
-    private static TheoryData<string> Names(Predicate<CaseTraits> wanted)
-    {
-        var names = new TheoryData<string>();
-        foreach (var traits in CaseTable.Traits)
-        {
-            if (wanted(traits))
-                names.Add(traits.Name);
-        }
-        return names;
     }
 }

@@ -5,9 +5,10 @@ public static partial class ReferenceOperations
     /// <summary>
     /// S = scale * q * k^T over the visible keys, P = softmax(S), output = P * v, logSumExp = log of the sum of exp(S); query head h reads key-value head h / (H / K).
     /// The last query of a causal sequence sees all its keys, the one before all but the last. A query that sees no key gives 0 and minus infinity.
+    /// With <paramref name="terms"/> the sizes of the terms of the output are added up instead, or their squares.
     /// </summary>
     public static void AttentionForward(Span<double> output, Span<double> logSumExp, ReadOnlySpan<double> query, ReadOnlySpan<double> key, ReadOnlySpan<double> value,
-        ReadOnlySpan<int> queryOffsets, ReadOnlySpan<int> keyOffsets, ReadOnlySpan<int> keyLengths, bool causal, int heads, int keyHeads, int headSize, double scale)
+        ReadOnlySpan<int> queryOffsets, ReadOnlySpan<int> keyOffsets, ReadOnlySpan<int> keyLengths, bool causal, int heads, int keyHeads, int headSize, double scale, ReferenceTerms terms = ReferenceTerms.Values)
     {
         var scores = new double[LongestSequence(keyLengths)];
         for (var b = 0; b < keyLengths.Length; b++)
@@ -34,7 +35,7 @@ public static partial class ReferenceOperations
                         var probability = Math.Exp(scores[j] - maximum) / sum;
                         var v = KeyAt(keyOffsets[b] + j, h, heads, keyHeads, headSize);
                         for (var d = 0; d < headSize; d++)
-                            output[q + d] += probability * value[v + d];
+                            output[q + d] += Term(probability * value[v + d], terms);
                     }
                     if (!logSumExp.IsEmpty)
                         logSumExp[n * heads + h] = visible == 0 ? double.NegativeInfinity : maximum + Math.Log(sum);
@@ -43,10 +44,10 @@ public static partial class ReferenceOperations
         }
     }
 
-    /// <summary>dV = P^T dO; dP = dO v^T; dS = P * (dP - delta), delta = sum over D of dO * O; dQ = scale * dS k; dK = scale * dS^T q. The rows of the sequences' keys are overwritten.</summary>
+    /// <summary>dV = P^T dO; dP = dO v^T; dS = P * (dP - delta), delta = sum over D of dO * O; dQ = scale * dS k; dK = scale * dS^T q. The rows of the sequences' keys are overwritten. With <paramref name="terms"/> the sizes of the terms are added up instead, or their squares.</summary>
     public static void AttentionBackward(Span<double> dQuery, Span<double> dKey, Span<double> dValue, ReadOnlySpan<double> dOutput, ReadOnlySpan<double> query, ReadOnlySpan<double> key,
         ReadOnlySpan<double> value, ReadOnlySpan<double> output, ReadOnlySpan<double> logSumExp, ReadOnlySpan<int> queryOffsets, ReadOnlySpan<int> keyOffsets, ReadOnlySpan<int> keyLengths,
-        bool causal, int heads, int keyHeads, int headSize, double scale)
+        bool causal, int heads, int keyHeads, int headSize, double scale, ReferenceTerms terms = ReferenceTerms.Values)
     {
         for (var b = 0; b < keyLengths.Length; b++)
         {
@@ -68,9 +69,9 @@ public static partial class ReferenceOperations
                         var dScore = probability * (DotOfHead(dOutput, q, value, k, headSize) - delta);
                         for (var d = 0; d < headSize; d++)
                         {
-                            dValue[k + d] += probability * dOutput[q + d];
-                            dQuery[q + d] += scale * dScore * key[k + d];
-                            dKey[k + d] += scale * dScore * query[q + d];
+                            dValue[k + d] += Term(probability * dOutput[q + d], terms);
+                            dQuery[q + d] += Term(scale * dScore * key[k + d], terms);
+                            dKey[k + d] += Term(scale * dScore * query[q + d], terms);
                         }
                     }
                 }
@@ -90,6 +91,13 @@ public static partial class ReferenceOperations
             }
         }
     }
+
+    private static double Term(double value, ReferenceTerms terms) => terms switch
+    {
+        ReferenceTerms.Sizes => Math.Abs(value),
+        ReferenceTerms.Squares => value * value,
+        _ => value,
+    };
 
     private static int VisibleKeys(int query, int queryEnd, int keyLength, bool causal) => causal ? keyLength - (queryEnd - 1 - query) : keyLength;
 

@@ -23,10 +23,11 @@ public static partial class ReferenceOperations
 
     /// <summary>
     /// The loss of every token times its normalizer, and its gradients: d loss / d logits = derivative * normalizer * (onehot - softmax) / temperature, dHidden overwritten, dWeight added to.
+    /// With <paramref name="terms"/> the sizes of the terms of the two gradients are added up instead, or their squares.
     /// </summary>
     public static void HeadObjective(Span<double> dHidden, Span<double> dWeight, Span<double> logProbabilities, Span<double> entropies, Span<double> losses, Span<double> ratios,
         ReadOnlySpan<double> hidden, ReadOnlySpan<double> weight, ReadOnlySpan<int> targets, ReadOnlySpan<double> weights, ReadOnlySpan<double> normalizers, ReadOnlySpan<double> behavior,
-        ReadOnlySpan<double> snapshot, ReadOnlySpan<double> reference, ReadOnlySpan<double> sequenceLogRatios, ReferenceObjective objective, double temperature, int channels, int vocabulary)
+        ReadOnlySpan<double> snapshot, ReadOnlySpan<double> reference, ReadOnlySpan<double> sequenceLogRatios, ReferenceObjective objective, double temperature, int channels, int vocabulary, ReferenceTerms terms = ReferenceTerms.Values)
     {
         var logits = new double[vocabulary];
         for (var n = 0; n < targets.Length; n++)
@@ -49,9 +50,9 @@ public static partial class ReferenceOperations
                 var dLogit = derivative * normalizers[n] * ((v == targets[n] ? 1.0 : 0.0) - Math.Exp(logits[v] - logSumExp)) / temperature;
                 for (var c = 0; c < channels; c++)
                 {
-                    dHidden[n * channels + c] += dLogit * weight[v * channels + c];
+                    dHidden[n * channels + c] += Term(dLogit * weight[v * channels + c], terms);
                     if (!dWeight.IsEmpty)
-                        dWeight[v * channels + c] += dLogit * hidden[n * channels + c];
+                        dWeight[v * channels + c] += Term(dLogit * hidden[n * channels + c], terms);
                 }
             }
         }

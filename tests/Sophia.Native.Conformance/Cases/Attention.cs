@@ -1,3 +1,4 @@
+using Sophia.Native.Reference;
 using static Sophia.Native.Reference.ReferenceOperations;
 
 namespace Sophia.Native.Conformance;
@@ -43,10 +44,10 @@ public static partial class CaseTable
         {
             yield return new("CacheAppend", $"{rows} of {slots}, {columns} columns", (instance, random) =>
             {
-                var keyCache = instance.Updated("keyCache", slots, columns, random.Uniform(slots * columns));
-                var valueCache = instance.Updated("valueCache", slots, columns, random.Uniform(slots * columns));
-                var key = instance.Input("key", rows, columns, random.Uniform(rows * columns)).PerRow();
-                var value = instance.Input("value", rows, columns, random.Uniform(rows * columns)).PerRow();
+                var keyCache = instance.Updated("keyCache", slots, columns, random.Uniform(slots * columns)).Stored();
+                var valueCache = instance.Updated("valueCache", slots, columns, random.Uniform(slots * columns)).Stored();
+                var key = instance.Input("key", rows, columns, random.Uniform(rows * columns)).Stored().PerRow();
+                var value = instance.Input("value", rows, columns, random.Uniform(rows * columns)).Stored().PerRow();
                 var places = instance.Indices("rows", random.Permutation(slots)[..rows]).PerRow();
                 instance.Invoke = (backend, view) => backend.CacheAppend(view(keyCache), view(valueCache), view(key), view(value), view(places));
                 instance.Reference = () => CacheAppend(keyCache.Expected, valueCache.Expected, key.Values, value.Values, places.Integers, columns);
@@ -58,17 +59,23 @@ public static partial class CaseTable
     {
         var (heads, keyHeads, headSize, scale) = (shape.Heads, shape.KeyHeads, shape.HeadSize, shape.ScoreScale);
         var packing = new AttentionPacking(shape.Sequences, random);
-        var output = instance.Output("output", packing.Queries, heads * headSize)
+        var output = instance.Output("output", packing.Queries, heads * headSize).Stored()
             .Within(0, 2 * shape.ScoreError + Rounding.Sum(packing.MaximumKeys) / 4, "twice the error of a score of D products, and a weighted mean over the keys");
         var logSumExp = saved ? instance.Output("logSumExp", packing.Queries, heads).Optional().Within(4 * Rounding.Unit, 2 * shape.ScoreError + Rounding.Sum(packing.MaximumKeys) / 4, "the error of a score of D products") : null;
-        var query = instance.Input("query", packing.Queries, heads * headSize, random.Uniform(packing.Queries * heads * headSize));
-        var key = instance.Input("key", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize));
-        var value = instance.Input("value", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize));
+        var query = instance.Input("query", packing.Queries, heads * headSize, random.Uniform(packing.Queries * heads * headSize)).Stored();
+        var key = instance.Input("key", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize)).Stored();
+        var value = instance.Input("value", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize)).Stored();
         packing.AddTo(instance);
         instance.Invoke = (backend, view) =>
             backend.AttentionForward(view(output), view(logSumExp), view(query), view(key), view(value), packing.Sequences(view, shape.Causal), headSize, (float)scale);
-        instance.Reference = () => AttentionForward(output.Expected, logSumExp is null ? default : logSumExp.Expected, query.Values, key.Values, value.Values,
-            packing.QueryOffsets.Integers, packing.KeyOffsets.Integers, packing.KeyLengths.Integers, shape.Causal, heads, keyHeads, headSize, scale);
+        instance.Reference = () =>
+        {
+            AttentionForward(output.Expected, logSumExp is null ? default : logSumExp.Expected, query.Values, key.Values, value.Values,
+                packing.QueryOffsets.Integers, packing.KeyOffsets.Integers, packing.KeyLengths.Integers, shape.Causal, heads, keyHeads, headSize, scale);
+            // P is rounded before its product with v.
+            output.TermsAreRounded((sums, terms) => AttentionForward(sums, default, query.Values, key.Values, value.Values,
+                packing.QueryOffsets.Integers, packing.KeyOffsets.Integers, packing.KeyLengths.Integers, shape.Causal, heads, keyHeads, headSize, scale, terms));
+        };
     });
 
     private static OperationCase AttentionBackwardCase(AttentionShape shape) => new("AttentionBackward", shape.Name, (instance, random) =>
@@ -79,26 +86,31 @@ public static partial class CaseTable
         var relative = 2 * shape.ScoreError + Rounding.Sum(packing.MaximumKeys + packing.Queries) / 4;
         const string source = "twice the error of a score, and sums over keys or queries, of the largest gradient and of the products dO v that cancel";
         var cancelled = relative * scale * Math.Sqrt(headSize);
-        var dQuery = instance.Output("dQuery", packing.Queries, heads * headSize).Within(relative, cancelled, source);
-        var dKey = instance.Updated("dKey", packing.Rows, keyHeads * headSize, random.Uniform(keyCount)).Within(relative, cancelled, source);
-        var dValue = instance.Updated("dValue", packing.Rows, keyHeads * headSize, random.Uniform(keyCount)).Within(relative, relative, source);
+        var dQuery = instance.Output("dQuery", packing.Queries, heads * headSize).Stored().Within(relative, cancelled, source);
+        var dKey = instance.Updated("dKey", packing.Rows, keyHeads * headSize, random.Uniform(keyCount)).Stored().Within(relative, cancelled, source);
+        var dValue = instance.Updated("dValue", packing.Rows, keyHeads * headSize, random.Uniform(keyCount)).Stored().Within(relative, relative, source);
         var delta = instance.Workspace("delta", packing.Queries, heads);
-        var dOutput = instance.Input("dOutput", packing.Queries, heads * headSize, random.Uniform(queryCount));
-        var query = instance.Input("query", packing.Queries, heads * headSize, random.Uniform(queryCount));
-        var key = instance.Input("key", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize));
-        var value = instance.Input("value", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize));
+        var dOutput = instance.Input("dOutput", packing.Queries, heads * headSize, random.Uniform(queryCount)).Stored();
+        var query = instance.Input("query", packing.Queries, heads * headSize, random.Uniform(queryCount)).Stored();
+        var key = instance.Input("key", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize)).Stored();
+        var value = instance.Input("value", packing.Rows, keyHeads * headSize, packing.Keys(random, keyHeads * headSize)).Stored();
         packing.AddTo(instance);
         var (mixed, logSums) = (new double[queryCount], new double[packing.Queries * heads]);
         AttentionForward(mixed, logSums, query.Values, key.Values, value.Values, packing.QueryOffsets.Integers, packing.KeyOffsets.Integers, packing.KeyLengths.Integers,
             shape.Causal, heads, keyHeads, headSize, scale);
-        var output = instance.Input("output", packing.Queries, heads * headSize, RoundToSingle(mixed));
+        var output = instance.Input("output", packing.Queries, heads * headSize, RoundToSingle(mixed)).Stored();
         var logSumExp = instance.Input("logSumExp", packing.Queries, heads, RoundToSingle(logSums));
         instance.Invoke = (backend, view) => backend.AttentionBackward(view(dQuery), view(dKey), view(dValue), view(delta), view(dOutput), view(query), view(key), view(value), view(output), view(logSumExp),
             packing.Sequences(view, shape.Causal), headSize, (float)scale);
+        void Backward(double[] queries, double[] keys, double[] values, ReferenceTerms terms) => AttentionBackward(queries, keys, values, dOutput.Values, query.Values, key.Values, value.Values, output.Values,
+            logSumExp.Values, packing.QueryOffsets.Integers, packing.KeyOffsets.Integers, packing.KeyLengths.Integers, shape.Causal, heads, keyHeads, headSize, scale, terms);
         instance.Reference = () =>
         {
-            AttentionBackward(dQuery.Expected, dKey.Expected, dValue.Expected, dOutput.Values, query.Values, key.Values, value.Values, output.Values, logSumExp.Values,
-                packing.QueryOffsets.Integers, packing.KeyOffsets.Integers, packing.KeyLengths.Integers, shape.Causal, heads, keyHeads, headSize, scale);
+            Backward(dQuery.Expected, dKey.Expected, dValue.Expected, ReferenceTerms.Values);
+            // P and dS are rounded before their products.
+            dQuery.TermsAreRounded((sums, terms) => Backward(sums, new double[keyCount], new double[keyCount], terms));
+            dKey.TermsAreRounded((sums, terms) => Backward(new double[queryCount], sums, new double[keyCount], terms));
+            dValue.TermsAreRounded((sums, terms) => Backward(new double[queryCount], new double[keyCount], sums, terms));
             dQuery.MagnitudeOfLargest();
             dKey.MagnitudeOfLargest();
             dValue.MagnitudeOfLargest();

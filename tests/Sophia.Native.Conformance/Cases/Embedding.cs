@@ -12,10 +12,10 @@ public static partial class CaseTable
             var shape = $"[{rows}, {channels}] of {vocabulary}" + (visualCount > 0 ? $", {visualCount} visual" : "");
             yield return new("EmbeddingForward", shape, (instance, random) =>
             {
-                var output = instance.Output("output", rows, channels).PerRow();
-                var table = instance.Input("table", vocabulary, channels, random.Uniform(vocabulary * channels)).FreeRows();
+                var output = instance.Output("output", rows, channels).Stored().PerRow();
+                var table = instance.Input("table", vocabulary, channels, random.Uniform(vocabulary * channels)).Stored().FreeRows();
                 var ids = instance.Indices("ids", random.Integers(rows, 0, vocabulary)).PerRow();
-                var visual = visualCount > 0 ? instance.Input("visual", visualCount, channels, random.Uniform(visualCount * channels)).FreeRows().Optional() : null;
+                var visual = visualCount > 0 ? instance.Input("visual", visualCount, channels, random.Uniform(visualCount * channels)).Stored().FreeRows().Optional() : null;
                 var visualRows = instance.Indices("visualRows", VisualRows(random, rows, visualCount)).PerRow();
                 instance.Invoke = (backend, view) => backend.EmbeddingForward(view(output), view(table), view(ids), view(visual), view(visualRows));
                 instance.Reference = () => EmbeddingForward(output.Expected, table.Values, ids.Integers, visual?.Values, visualRows.Integers, channels);
@@ -25,8 +25,8 @@ public static partial class CaseTable
                 yield return new("EmbeddingBackward", shape + (needsTable ? "" : " frozen table") + (needsVisual ? "" : " no visual gradient"), (instance, random) =>
                 {
                     var dTable = needsTable ? instance.Accumulated("dTable", vocabulary, channels, random.Uniform(vocabulary * channels)).FreeRows().Optional().Within(Rounding.Sum(rows), 0, SumOfProducts) : null;
-                    var dVisual = needsVisual && visualCount > 0 ? instance.Updated("dVisual", visualCount + 2, channels, random.Uniform((visualCount + 2) * channels)).FreeRows().Optional() : null;
-                    var dOutput = instance.Input("dOutput", rows, channels, random.Uniform(rows * channels)).PerRow();
+                    var dVisual = needsVisual && visualCount > 0 ? instance.Updated("dVisual", visualCount + 2, channels, random.Uniform((visualCount + 2) * channels)).Stored().FreeRows().Optional() : null;
+                    var dOutput = instance.Input("dOutput", rows, channels, random.Uniform(rows * channels)).Stored().PerRow();
                     var ids = instance.Indices("ids", random.Integers(rows, 0, vocabulary)).PerRow();
                     var visualRows = instance.Indices("visualRows", VisualRows(random, rows, visualCount)).PerRow();
                     instance.Invoke = (backend, view) => backend.EmbeddingBackward(view(dTable), view(dVisual), view(dOutput), view(ids), view(visualRows));

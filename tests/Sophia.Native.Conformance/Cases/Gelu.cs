@@ -10,8 +10,8 @@ public static partial class CaseTable
         {
             yield return new("GeluForward", $"[{rows}, {columns}]", (instance, random) =>
             {
-                var output = instance.Output("output", rows, columns).PerRow().Within(Rounding.Elementwise, 1e-35, Polynomial);
-                var input = instance.Input("input", rows, columns, WithExtremes(random, rows * columns)).PerRow();
+                var output = instance.Output("output", rows, columns).Stored().PerRow().Within(Rounding.Elementwise, 1e-35, Polynomial);
+                var input = instance.Input("input", rows, columns, WithExtremes(random, rows * columns)).Stored().PerRow();
                 instance.MayAlias(output, input);
                 instance.Invoke = (backend, view) => backend.GeluForward(view(output), view(input));
                 instance.Reference = () =>
@@ -22,9 +22,9 @@ public static partial class CaseTable
             });
             yield return new("GeluBackward", $"[{rows}, {columns}]", (instance, random) =>
             {
-                var dInput = instance.Output("dInput", rows, columns).PerRow().Within(Rounding.Elementwise, 1e-35, Polynomial);
-                var dOutput = instance.Input("dOutput", rows, columns, random.Uniform(rows * columns)).PerRow();
-                var input = instance.Input("input", rows, columns, WithExtremes(random, rows * columns)).PerRow();
+                var dInput = instance.Output("dInput", rows, columns).Stored().PerRow().Within(Rounding.Elementwise, 1e-35, Polynomial);
+                var dOutput = instance.Input("dOutput", rows, columns, random.Uniform(rows * columns)).Stored().PerRow();
+                var input = instance.Input("input", rows, columns, WithExtremes(random, rows * columns)).Stored().PerRow();
                 instance.MayAlias(dInput, dOutput);
                 instance.Invoke = (backend, view) => backend.GeluBackward(view(dInput), view(dOutput), view(input));
                 instance.Reference = () =>

@@ -39,8 +39,8 @@ public static partial class CaseTable
             const string source = "two logits of C products and the logarithm of a sum of V exponentials";
             var logProbabilities = instance.OutputVector("logProbabilities", rows).PerRow().Within(0, error, source);
             var entropies = withEntropies ? instance.OutputVector("entropies", rows).PerRow().Optional().Within(0, 2 * error, source) : null;
-            var hidden = instance.Input("hidden", rows, channels, random.Uniform(rows * channels)).PerRow();
-            var weight = instance.Input("weight", vocabulary, channels, random.Uniform(vocabulary * channels));
+            var hidden = instance.Input("hidden", rows, channels, random.Uniform(rows * channels)).Stored().PerRow();
+            var weight = instance.Input("weight", vocabulary, channels, random.Uniform(vocabulary * channels)).Stored();
             var targets = instance.Indices("targets", random.Integers(rows, rows > 1 ? -1 : 0, vocabulary)).PerRow();
             var workspace = instance.Workspace("workspace", chunk, vocabulary).FreeRows();
             instance.Invoke = (backend, view) => backend.HeadForward(view(logProbabilities), view(entropies), view(hidden), view(weight), view(targets), view(workspace), temperature);
@@ -55,14 +55,14 @@ public static partial class CaseTable
         {
             var error = LogProbabilityError(channels, vocabulary, options.Temperature);
             const string source = "the error of a log-probability, of the largest value; a gradient also sums over V or over rows";
-            var dHidden = instance.Output("dHidden", rows, channels).PerRow().Within(error + Rounding.Sum(vocabulary), 1e-7, source);
+            var dHidden = instance.Output("dHidden", rows, channels).Stored().PerRow().Within(error + Rounding.Sum(vocabulary), 1e-7, source);
             var dWeight = frozen ? null : instance.Accumulated("dWeight", vocabulary, channels, random.Uniform(vocabulary * channels)).Optional().Within(error + Rounding.Sum(rows), 1e-7, source);
             var logProbabilities = instance.OutputVector("LogProbabilities", rows).PerRow().Within(0, error, source);
             var entropies = instance.OutputVector("Entropies", rows).PerRow().Within(0, 2 * error, source);
             var losses = instance.OutputVector("Losses", rows).PerRow().Within(4 * error, error, source);
             var ratios = instance.OutputVector("Ratios", rows).PerRow().Within(2 * error, 0, source);
-            var hidden = instance.Input("hidden", rows, channels, random.Uniform(rows * channels)).PerRow();
-            var weight = instance.Input("weight", vocabulary, channels, random.Uniform(vocabulary * channels));
+            var hidden = instance.Input("hidden", rows, channels, random.Uniform(rows * channels)).Stored().PerRow();
+            var weight = instance.Input("weight", vocabulary, channels, random.Uniform(vocabulary * channels)).Stored();
             var targets = instance.Indices("Targets", random.Integers(rows, rows > 1 ? -1 : 0, vocabulary)).PerRow();
             var weights = instance.InputVector("Weights", random.Uniform(rows, -1.0, 2.0)).PerRow();
             var factors = random.Uniform(rows, 0.2, 1.0);
@@ -93,11 +93,15 @@ public static partial class CaseTable
                 };
                 backend.HeadObjective(view(dHidden), view(dWeight), results, view(hidden), view(weight), inputs, view(workspace), options);
             };
+            void Objective(double[] hiddenGradients, double[]? weightGradients, ReferenceTerms terms) => HeadObjective(hiddenGradients, weightGradients, logProbabilities.Expected, entropies.Expected,
+                losses.Expected, ratios.Expected, hidden.Values, weight.Values, targets.Integers, weights.Values, normalizers.Values, behavior?.Values, snapshot?.Values, reference?.Values,
+                sequenceLogRatios?.Values, ReferenceOptions(options), options.Temperature, channels, vocabulary, terms);
             instance.Reference = () =>
             {
-                HeadObjective(dHidden.Expected, dWeight is null ? default : dWeight.Expected, logProbabilities.Expected, entropies.Expected, losses.Expected, ratios.Expected, hidden.Values, weight.Values,
-                    targets.Integers, weights.Values, normalizers.Values, behavior?.Values, snapshot?.Values, reference?.Values, sequenceLogRatios?.Values, ReferenceOptions(options), options.Temperature,
-                    channels, vocabulary);
+                Objective(dHidden.Expected, dWeight?.Expected, ReferenceTerms.Values);
+                // The gradient of the logits is rounded before its products.
+                dHidden.TermsAreRounded((sums, terms) => Objective(sums, null, terms));
+                dWeight?.TermsAreRounded((sums, terms) => Objective(new double[rows * channels], sums, terms));
                 dHidden.MagnitudeOfLargest();
                 dWeight?.MagnitudeOfLargest();
                 losses.MagnitudeOfLargest();

@@ -13,12 +13,12 @@ public static partial class CaseTable
             {
                 yield return new("LayerNormForward", $"[{rows}, {channels}]" + (saved ? "" : " nothing saved"), (instance, random) =>
                 {
-                    var output = instance.Output("output", rows, channels).PerRow().Within(Rounding.Sum(channels), 1e-37, "mean and variance of C terms: (4 + 2 sqrt(C)) u");
+                    var output = instance.Output("output", rows, channels).Stored().PerRow().Within(Rounding.Sum(channels), 1e-37, "mean and variance of C terms: (4 + 2 sqrt(C)) u");
                     var mean = saved ? instance.OutputVector("mean", rows).Optional().PerRow().Within(Rounding.Sum(channels), 1e-37, SumOfProducts) : null;
                     var inverseDeviation = saved ? instance.OutputVector("inverseDeviation", rows).Optional().PerRow().Within(Rounding.Sum(channels), 0, "variance of C terms: (4 + 2 sqrt(C)) u") : null;
-                    var input = instance.Input("input", rows, channels, Spread(random, rows, channels)).PerRow();
-                    var weight = instance.InputVector("weight", random.AwayFromZero(channels));
-                    var bias = instance.InputVector("bias", random.Uniform(channels));
+                    var input = instance.Input("input", rows, channels, Spread(random, rows, channels)).Stored().PerRow();
+                    var weight = instance.InputVector("weight", random.AwayFromZero(channels)).Stored();
+                    var bias = instance.InputVector("bias", random.Uniform(channels)).Stored();
                     instance.MayAlias(output, input);
                     instance.Invoke = (backend, view) => backend.LayerNormForward(view(output), view(mean), view(inverseDeviation), view(input), view(weight), view(bias), epsilon);
                     instance.Reference = () =>
@@ -47,13 +47,13 @@ public static partial class CaseTable
                 {
                     yield return new("LayerNormBackward", $"[{rows}, {channels}]" + (accumulate ? " accumulate" : "") + (frozen ? " frozen" : ""), (instance, random) =>
                     {
-                        var dInput = accumulate ? instance.Updated("dInput", rows, channels, random.Uniform(rows * channels)) : instance.Output("dInput", rows, channels);
+                        var dInput = accumulate ? instance.Updated("dInput", rows, channels, random.Uniform(rows * channels)).Stored() : instance.Output("dInput", rows, channels).Stored();
                         dInput.PerRow().Within(Rounding.Sum(channels), 1e-37, SumOfProducts);
                         var dWeight = frozen ? null : instance.AccumulatedVector("dWeight", random.Uniform(channels)).Optional().Within(Rounding.Sum(rows), 1e-37, SumOfProducts);
                         var dBias = frozen ? null : instance.AccumulatedVector("dBias", random.Uniform(channels)).Optional().Within(Rounding.Sum(rows), 1e-37, SumOfProducts);
-                        var dOutput = instance.Input("dOutput", rows, channels, random.Uniform(rows * channels)).PerRow();
-                        var input = instance.Input("input", rows, channels, Spread(random, rows, channels)).PerRow();
-                        var weight = instance.InputVector("weight", random.AwayFromZero(channels));
+                        var dOutput = instance.Input("dOutput", rows, channels, random.Uniform(rows * channels)).Stored().PerRow();
+                        var input = instance.Input("input", rows, channels, Spread(random, rows, channels)).Stored().PerRow();
+                        var weight = instance.InputVector("weight", random.AwayFromZero(channels)).Stored();
                         var (averages, deviations) = (new double[rows], new double[rows]);
                         LayerNormForward(new double[rows * channels], averages, deviations, input.Values, weight.Values, new double[channels], epsilon, rows, channels);
                         var mean = instance.InputVector("mean", RoundToSingle(averages)).PerRow();

@@ -16,14 +16,15 @@ public static partial class CaseTable
         foreach (var (rows, channels, outputs) in shapes)
         {
             var shape = $"[{rows}, {channels}] x [{outputs}, {channels}]";
-            foreach (var biased in (bool[])[false, true])
+            foreach (var (biased, logits) in ((bool, bool)[])[(false, false), (true, false), (false, true), (true, true)])
             {
-                yield return new("LinearForward", shape + (biased ? " bias" : ""), (instance, random) =>
+                // Logits are Float32 beside inputs that are not.
+                yield return new("LinearForward", shape + (biased ? " bias" : "") + (logits ? " to Float32" : ""), (instance, random) =>
                 {
-                    var output = instance.Output("output", rows, outputs).PerRow().Within(Rounding.Sum(channels), 1e-37, SumOfProducts);
-                    var input = instance.Input("input", rows, channels, random.Uniform(rows * channels)).PerRow();
-                    var weight = instance.Input("weight", outputs, channels, random.Uniform(outputs * channels));
-                    var bias = biased ? instance.InputVector("bias", random.Uniform(outputs)).Optional() : null;
+                    var output = instance.Output("output", rows, outputs).StoredFreely(logits ? ElementType.Float32 : instance.Storage).PerRow().Within(Rounding.Sum(channels), 1e-37, SumOfProducts);
+                    var input = instance.Input("input", rows, channels, random.Uniform(rows * channels)).Stored().PerRow();
+                    var weight = instance.Input("weight", outputs, channels, random.Uniform(outputs * channels)).Stored();
+                    var bias = biased ? instance.InputVector("bias", random.Uniform(outputs)).Stored().Optional() : null;
                     instance.Invoke = (backend, view) => backend.LinearForward(view(output), view(input), view(weight), view(bias));
                     instance.Reference = () =>
                     {
@@ -31,18 +32,18 @@ public static partial class CaseTable
                         output.Magnitude = new double[rows * outputs];
                         LinearForward(output.Magnitude, Sizes(input.Values), Sizes(weight.Values), Sizes(bias?.Values), rows, channels, outputs);
                     };
-                });
+                }, logits ? ElementType.BFloat16 : ElementType.Float32);
             }
             foreach (var accumulate in (bool[])[false, true])
             {
                 yield return new("LinearBackwardInput", shape + (accumulate ? " accumulate" : ""), (instance, random) =>
                 {
                     var dInput = accumulate
-                        ? instance.Updated("dInput", rows, channels, random.Uniform(rows * channels))
-                        : instance.Output("dInput", rows, channels);
+                        ? instance.Updated("dInput", rows, channels, random.Uniform(rows * channels)).Stored()
+                        : instance.Output("dInput", rows, channels).Stored();
                     dInput.PerRow().Within(Rounding.Sum(outputs), 1e-37, SumOfProducts);
-                    var dOutput = instance.Input("dOutput", rows, outputs, random.Uniform(rows * outputs)).PerRow();
-                    var weight = instance.Input("weight", outputs, channels, random.Uniform(outputs * channels));
+                    var dOutput = instance.Input("dOutput", rows, outputs, random.Uniform(rows * outputs)).Stored().PerRow();
+                    var weight = instance.Input("weight", outputs, channels, random.Uniform(outputs * channels)).Stored();
                     instance.Invoke = (backend, view) => backend.LinearBackwardInput(view(dInput), view(dOutput), view(weight), accumulate);
                     instance.Reference = () =>
                     {
@@ -55,8 +56,8 @@ public static partial class CaseTable
             yield return new("LinearBackwardWeight", shape, (instance, random) =>
             {
                 var dWeight = instance.Accumulated("dWeight", outputs, channels, random.Uniform(outputs * channels)).Within(Rounding.Sum(rows), 1e-37, SumOfProducts);
-                var dOutput = instance.Input("dOutput", rows, outputs, random.Uniform(rows * outputs));
-                var input = instance.Input("input", rows, channels, random.Uniform(rows * channels));
+                var dOutput = instance.Input("dOutput", rows, outputs, random.Uniform(rows * outputs)).Stored();
+                var input = instance.Input("input", rows, channels, random.Uniform(rows * channels)).Stored();
                 instance.Invoke = (backend, view) => backend.LinearBackwardWeight(view(dWeight), view(dOutput), view(input));
                 instance.Reference = () =>
                 {
@@ -68,7 +69,7 @@ public static partial class CaseTable
             yield return new("LinearBackwardBias", shape, (instance, random) =>
             {
                 var dBias = instance.AccumulatedVector("dBias", random.Uniform(outputs)).Within(Rounding.Sum(rows), 1e-37, SumOfProducts);
-                var dOutput = instance.Input("dOutput", rows, outputs, random.Uniform(rows * outputs)).FreeRows();
+                var dOutput = instance.Input("dOutput", rows, outputs, random.Uniform(rows * outputs)).Stored().FreeRows();
                 instance.Invoke = (backend, view) => backend.LinearBackwardBias(view(dBias), view(dOutput));
                 instance.Reference = () =>
                 {

@@ -13,10 +13,10 @@ public static partial class CaseTable
             {
                 yield return new("ResidualForward", $"[{rows}, {columns}]" + (scaled ? " scaled" : ""), (instance, random) =>
                 {
-                    var output = instance.Output("output", rows, columns).PerRow().Within(2 * Rounding.Unit, 0, source);
-                    var residual = instance.Input("residual", rows, columns, random.Uniform(rows * columns)).PerRow();
-                    var branch = instance.Input("branch", rows, columns, random.Uniform(rows * columns)).PerRow();
-                    var scale = scaled ? instance.InputVector("scale", random.Uniform(columns)).Optional() : null;
+                    var output = instance.Output("output", rows, columns).Stored().PerRow().Within(2 * Rounding.Unit, 0, source);
+                    var residual = instance.Input("residual", rows, columns, random.Uniform(rows * columns)).Stored().PerRow();
+                    var branch = instance.Input("branch", rows, columns, random.Uniform(rows * columns)).Stored().PerRow();
+                    var scale = scaled ? instance.InputVector("scale", random.Uniform(columns)).Stored().Optional() : null;
                     instance.MayAlias(output, residual);
                     instance.MayAlias(output, branch);
                     instance.Invoke = (backend, view) => backend.ResidualForward(view(output), view(residual), view(branch), view(scale));
@@ -32,11 +32,11 @@ public static partial class CaseTable
             {
                 yield return new("ResidualBackward", $"[{rows}, {columns}]" + (frozen ? " frozen" : ""), (instance, random) =>
                 {
-                    var dBranch = instance.Output("dBranch", rows, columns).PerRow().Within(2 * Rounding.Unit, 0, source);
+                    var dBranch = instance.Output("dBranch", rows, columns).Stored().PerRow().Within(2 * Rounding.Unit, 0, source);
                     var dScale = frozen ? null : instance.AccumulatedVector("dScale", random.Uniform(columns)).Optional().Within(Rounding.Sum(rows), 1e-37, SumOfProducts);
-                    var dOutput = instance.Input("dOutput", rows, columns, random.Uniform(rows * columns)).PerRow();
-                    var branch = instance.Input("branch", rows, columns, random.Uniform(rows * columns)).PerRow();
-                    var scale = instance.InputVector("scale", random.Uniform(columns));
+                    var dOutput = instance.Input("dOutput", rows, columns, random.Uniform(rows * columns)).Stored().PerRow();
+                    var branch = instance.Input("branch", rows, columns, random.Uniform(rows * columns)).Stored().PerRow();
+                    var scale = instance.InputVector("scale", random.Uniform(columns)).Stored();
                     instance.Invoke = (backend, view) => backend.ResidualBackward(view(dBranch), view(dScale), view(dOutput), view(branch), view(scale));
                     instance.Reference = () =>
                     {

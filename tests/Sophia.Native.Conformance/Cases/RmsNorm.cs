@@ -15,10 +15,10 @@ public static partial class CaseTable
             {
                 yield return new("RmsNormForward", $"[{rows}, {channels}]" + (saved ? "" : " nothing saved"), (instance, random) =>
                 {
-                    var output = instance.Output("output", rows, channels).PerRow().Within(Rounding.Sum(channels), 0, "mean of C squares: (4 + 2 sqrt(C)) u");
+                    var output = instance.Output("output", rows, channels).Stored().PerRow().Within(Rounding.Sum(channels), 0, "mean of C squares: (4 + 2 sqrt(C)) u");
                     var inverseRms = saved ? instance.OutputVector("inverseRms", rows).Optional().PerRow().Within(Rounding.Sum(channels), 0, "mean of C squares: (4 + 2 sqrt(C)) u") : null;
-                    var input = instance.Input("input", rows, channels, NormInput(random, rows, channels)).PerRow();
-                    var weight = instance.InputVector("weight", random.AwayFromZero(channels));
+                    var input = instance.Input("input", rows, channels, NormInput(random, rows, channels)).Stored().PerRow();
+                    var weight = instance.InputVector("weight", random.AwayFromZero(channels)).Stored();
                     instance.MayAlias(output, input);
                     instance.Invoke = (backend, view) => backend.RmsNormForward(view(output), view(inverseRms), view(input), view(weight), epsilon);
                     instance.Reference = () => RmsNormForward(output.Expected, inverseRms?.Expected, input.Values, weight.Values, epsilon, rows, channels);
@@ -30,12 +30,12 @@ public static partial class CaseTable
                 {
                     yield return new("RmsNormBackward", $"[{rows}, {channels}]" + (accumulate ? " accumulate" : "") + (frozen ? " frozen" : ""), (instance, random) =>
                     {
-                        var dInput = accumulate ? instance.Updated("dInput", rows, channels, random.Uniform(rows * channels)) : instance.Output("dInput", rows, channels);
+                        var dInput = accumulate ? instance.Updated("dInput", rows, channels, random.Uniform(rows * channels)).Stored() : instance.Output("dInput", rows, channels).Stored();
                         dInput.PerRow().Within(Rounding.Sum(channels), 1e-37, SumOfProducts);
                         var dWeight = frozen ? null : instance.AccumulatedVector("dWeight", random.Uniform(channels)).Optional().Within(Rounding.Sum(rows), 1e-37, SumOfProducts);
-                        var dOutput = instance.Input("dOutput", rows, channels, random.Uniform(rows * channels)).PerRow();
-                        var input = instance.Input("input", rows, channels, NormInput(random, rows, channels)).PerRow();
-                        var weight = instance.InputVector("weight", random.AwayFromZero(channels));
+                        var dOutput = instance.Input("dOutput", rows, channels, random.Uniform(rows * channels)).Stored().PerRow();
+                        var input = instance.Input("input", rows, channels, NormInput(random, rows, channels)).Stored().PerRow();
+                        var weight = instance.InputVector("weight", random.AwayFromZero(channels)).Stored();
                         var inverse = new double[rows];
                         RmsNormForward(new double[rows * channels], inverse, input.Values, weight.Values, epsilon, rows, channels);
                         var inverseRms = instance.InputVector("inverseRms", RoundToSingle(inverse)).PerRow();

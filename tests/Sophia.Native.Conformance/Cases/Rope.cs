@@ -14,7 +14,7 @@ public static partial class CaseTable
                 yield return new("Rope", $"[{rows}, {heads} x {headSize}]" + (inverse ? " inverse" : ""), (instance, random) =>
                 {
                     const int longest = 50;
-                    var values = instance.Updated("values", rows, heads * headSize, random.Uniform(rows * heads * headSize)).PerRow()
+                    var values = instance.Updated("values", rows, heads * headSize, random.Uniform(rows * heads * headSize)).Stored().PerRow()
                         .Within(4 * Rounding.Unit, 1e-37, "two products and a sum: 4 u of the terms, which are at most the sum of the pair");
                     var angles = random.Uniform(longest * headSize / 2, -Math.PI, Math.PI);
                     var rotations = new double[longest * headSize];

@@ -15,16 +15,16 @@ public static partial class CaseTable
         {
             yield return new("SwiGluForward", $"[{rows}, {columns}]", (instance, random) =>
             {
-                var output = instance.Output("output", rows, columns).PerRow().Within(Rounding.Elementwise, 2e-32, Polynomial);
-                var gateUp = instance.Input("gateUp", rows, 2 * columns, WithExtremes(random, rows * 2 * columns)).PerRow();
+                var output = instance.Output("output", rows, columns).Stored().PerRow().Within(Rounding.Elementwise, 2e-32, Polynomial);
+                var gateUp = instance.Input("gateUp", rows, 2 * columns, WithExtremes(random, rows * 2 * columns)).Stored().PerRow();
                 instance.Invoke = (backend, view) => backend.SwiGluForward(view(output), view(gateUp));
                 instance.Reference = () => SwiGluForward(output.Expected, gateUp.Values, rows, columns);
             });
             yield return new("SwiGluBackward", $"[{rows}, {columns}]", (instance, random) =>
             {
-                var dGateUp = instance.Output("dGateUp", rows, 2 * columns).PerRow().Within(Rounding.Elementwise, 2e-32, Polynomial);
-                var dOutput = instance.Input("dOutput", rows, columns, random.Uniform(rows * columns)).PerRow();
-                var gateUp = instance.Input("gateUp", rows, 2 * columns, WithExtremes(random, rows * 2 * columns)).PerRow();
+                var dGateUp = instance.Output("dGateUp", rows, 2 * columns).Stored().PerRow().Within(Rounding.Elementwise, 2e-32, Polynomial);
+                var dOutput = instance.Input("dOutput", rows, columns, random.Uniform(rows * columns)).Stored().PerRow();
+                var gateUp = instance.Input("gateUp", rows, 2 * columns, WithExtremes(random, rows * 2 * columns)).Stored().PerRow();
                 instance.MayAlias(dGateUp, gateUp);
                 instance.Invoke = (backend, view) => backend.SwiGluBackward(view(dGateUp), view(dOutput), view(gateUp));
                 instance.Reference = () =>

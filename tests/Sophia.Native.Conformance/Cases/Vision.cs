@@ -14,10 +14,14 @@ public static partial class CaseTable
             yield return new("PatchExtract", $"{tiles} tiles of {height} x {width}, patches of {patch}", (instance, random) =>
             {
                 var count = height / patch * (width / patch);
-                var patches = instance.Output("patches", tiles * count, 3 * patch * patch).PerRow(count);
+                var patches = instance.Output("patches", tiles * count, 3 * patch * patch).Stored().PerRow(count);
                 var pixels = instance.Input("pixels", tiles, 3 * height * width, random.Uniform(tiles * 3 * height * width)).PerRow();
                 instance.Invoke = (backend, view) => backend.PatchExtract(view(patches), view(pixels), height, width, patch);
-                instance.Reference = () => PatchExtract(patches.Expected, pixels.Values, tiles, height, width, patch);
+                instance.Reference = () =>
+                {
+                    PatchExtract(patches.Expected, pixels.Values, tiles, height, width, patch);
+                    patches.RoundExpected();
+                };
             });
         }
     }
@@ -30,10 +34,10 @@ public static partial class CaseTable
             var shape = $"{tiles} tiles of {patchCount} patches, {channels} channels";
             yield return new("VisionTokensForward", shape, (instance, random) =>
             {
-                var output = instance.Output("output", tiles * (1 + patchCount), channels).PerRow(1 + patchCount).Within(2 * Rounding.Unit, 1e-7, "one sum of values below 1: u");
-                var patches = instance.Input("patches", tiles * patchCount, channels, random.Uniform(tiles * patchCount * channels)).PerRow(patchCount);
-                var classToken = instance.InputVector("classToken", random.Uniform(channels));
-                var positions = instance.Input("positions", 1 + patchCount, channels, random.Uniform((1 + patchCount) * channels));
+                var output = instance.Output("output", tiles * (1 + patchCount), channels).Stored().PerRow(1 + patchCount).Within(2 * Rounding.Unit, 1e-7, "one sum of values below 1: u");
+                var patches = instance.Input("patches", tiles * patchCount, channels, random.Uniform(tiles * patchCount * channels)).Stored().PerRow(patchCount);
+                var classToken = instance.InputVector("classToken", random.Uniform(channels)).Stored();
+                var positions = instance.Input("positions", 1 + patchCount, channels, random.Uniform((1 + patchCount) * channels)).Stored();
                 if (tiles == 0)
                     positions.FreeRows();
                 instance.Invoke = (backend, view) => backend.VisionTokensForward(view(output), view(patches), view(classToken), view(positions));
@@ -43,12 +47,12 @@ public static partial class CaseTable
             {
                 yield return new("VisionTokensBackward", $"{shape}, patches {needsPatches}, token {needsToken}, positions {needsPositions}", (instance, random) =>
                 {
-                    var dPatches = needsPatches ? instance.Output("dPatches", tiles * patchCount, channels).PerRow(patchCount).Optional() : null;
+                    var dPatches = needsPatches ? instance.Output("dPatches", tiles * patchCount, channels).Stored().PerRow(patchCount).Optional() : null;
                     var dClassToken = needsToken ? instance.AccumulatedVector("dClassToken", random.Uniform(channels)).Optional().Within(0, (1 + tiles) * Rounding.Sum(tiles), SumOfProducts) : null;
                     var dPositions = needsPositions
                         ? instance.Accumulated("dPositions", 1 + patchCount, channels, random.Uniform((1 + patchCount) * channels)).Optional().Within(0, (1 + tiles) * Rounding.Sum(tiles), SumOfProducts)
                         : null;
-                    var dOutput = instance.Input("dOutput", tiles * (1 + patchCount), channels, random.Uniform(tiles * (1 + patchCount) * channels)).PerRow(1 + patchCount);
+                    var dOutput = instance.Input("dOutput", tiles * (1 + patchCount), channels, random.Uniform(tiles * (1 + patchCount) * channels)).Stored().PerRow(1 + patchCount);
                     instance.Invoke = (backend, view) => backend.VisionTokensBackward(view(dPatches), view(dClassToken), view(dPositions), view(dOutput), patchCount);
                     instance.Reference = () => VisionTokensBackward(dPatches is null ? default : dPatches.Expected, dClassToken is null ? default : dClassToken.Expected,
                         dPositions is null ? default : dPositions.Expected, dOutput.Values, tiles, patchCount, channels);
@@ -66,8 +70,8 @@ public static partial class CaseTable
             var shape = $"{grid} x {grid} to {height} x {width}, {channels} channels";
             yield return new("PositionInterpolationForward", shape, (instance, random) =>
             {
-                var output = instance.Output("output", 1 + height * width, channels).Within(0, 4e-6, source);
-                var positions = instance.Input("positions", 1 + grid * grid, channels, random.Uniform((1 + grid * grid) * channels)).FreeRows();
+                var output = instance.Output("output", 1 + height * width, channels).Stored().Within(0, 4e-6, source);
+                var positions = instance.Input("positions", 1 + grid * grid, channels, random.Uniform((1 + grid * grid) * channels)).Stored().FreeRows();
                 instance.Invoke = (backend, view) => backend.PositionInterpolationForward(view(output), view(positions), height, width);
                 instance.Reference = () => PositionInterpolationForward(output.Expected, positions.Values, grid, height, width, channels);
             });
@@ -91,15 +95,15 @@ public static partial class CaseTable
             var (tokens, joined) = (1 + height * width, height / 2 * (width / 2));
             yield return new("PixelShuffleForward", shape, (instance, random) =>
             {
-                var output = instance.Output("output", tiles * joined, 4 * channels).PerRow(joined);
-                var input = instance.Input("input", tiles * tokens, channels, random.Uniform(tiles * tokens * channels)).PerRow(tokens);
+                var output = instance.Output("output", tiles * joined, 4 * channels).Stored().PerRow(joined);
+                var input = instance.Input("input", tiles * tokens, channels, random.Uniform(tiles * tokens * channels)).Stored().PerRow(tokens);
                 instance.Invoke = (backend, view) => backend.PixelShuffleForward(view(output), view(input), height, width);
                 instance.Reference = () => PixelShuffleForward(output.Expected, input.Values, tiles, height, width, channels);
             });
             yield return new("PixelShuffleBackward", shape, (instance, random) =>
             {
-                var dInput = instance.Output("dInput", tiles * tokens, channels).PerRow(tokens);
-                var dOutput = instance.Input("dOutput", tiles * joined, 4 * channels, random.Uniform(tiles * joined * 4 * channels)).PerRow(joined);
+                var dInput = instance.Output("dInput", tiles * tokens, channels).Stored().PerRow(tokens);
+                var dOutput = instance.Input("dOutput", tiles * joined, 4 * channels, random.Uniform(tiles * joined * 4 * channels)).Stored().PerRow(joined);
                 instance.Invoke = (backend, view) => backend.PixelShuffleBackward(view(dInput), view(dOutput), height, width);
                 instance.Reference = () => PixelShuffleBackward(dInput.Expected, dOutput.Values, tiles, height, width, channels);
             });
