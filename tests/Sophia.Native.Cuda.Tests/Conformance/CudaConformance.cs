@@ -26,8 +26,10 @@ public sealed class CudaCheckedFamily() : CudaFamily(1, 2, 3)
     }
 }
 
+[StorageTypes(ElementType.Float32, ElementType.BFloat16)]
 public sealed class CudaConformance_Fast(CudaFastFamily family) : OperationConformance(family), IClassFixture<CudaFastFamily>;
 
+[StorageTypes(ElementType.Float32, ElementType.BFloat16)]
 public sealed class CudaConformance_Checked(CudaCheckedFamily family) : OperationConformance(family), IClassFixture<CudaCheckedFamily>;
 
 public sealed class CudaObjectiveGolden(CudaFastFamily family) : ObjectiveGoldenConformance(family), IClassFixture<CudaFastFamily>;
