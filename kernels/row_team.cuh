@@ -2,14 +2,14 @@
 // and the output, and so reads and writes every byte once. A sum over a row runs through a thread's own elements in order, then through a butterfly over the lanes of a warp, then over the
 // warps in order: it depends on the number of channels alone, never on the number of rows, on the alignment or on where the row lies in the launch.
 //
-// The host picks the team (src/Sophia.Native.Cuda/Operations/RowTeam.cs): as many threads as give each at most two vectors. VECTORS_PER_THREAD = 0 stands for rows that 512 threads cannot hold
-// so (more than 8192 channels of bfloat16); they are read again, from the caches, for each pass. A small team shares its block with others.
+// The host picks the team from a short list (src/Sophia.Native.Cuda/Operations/RowTeam.cs), the smallest that gives each thread at most two vectors. VECTORS_PER_THREAD = 0 stands for rows that
+// 512 threads cannot hold so (more than 8192 channels of bfloat16); they are read again, from the caches, for each pass. A small team shares its block with others.
 #pragma once
 
 #include "elements.cuh"
 
 #if !defined(THREADS_PER_ROW) || !defined(VECTORS_PER_THREAD)
-#error "THREADS_PER_ROW (16, 32, or whole warps up to 512) and VECTORS_PER_THREAD (0, 1 or 2) must be given"
+#error "THREADS_PER_ROW (16, or whole warps up to 512) and VECTORS_PER_THREAD (0, 1 or 2) must be given"
 #endif
 
 constexpr int TEAMS_PER_BLOCK = THREADS_PER_ROW >= 256 ? 1 : 256 / THREADS_PER_ROW;

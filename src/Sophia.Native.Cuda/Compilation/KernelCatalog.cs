@@ -11,12 +11,18 @@ internal static class KernelCatalog
     private static readonly Entry[] Entries =
     [
         new(new("embedding")),
+        new(new("gelu", "ALIGNED"), Alignment.Constants),
         new(new("head")),
+        new(new("layernorm", "THREADS_PER_ROW", "VECTORS_PER_THREAD", "ALIGNED"), RowTeam.Constants),
         new(new("objective"), StorageBits: [32]),
         new(new("optimizer")),
         new(new("position_interpolation")),
+        new(new("residual", "ALIGNED"), Alignment.Constants),
         new(new("rewards"), StorageBits: [32]),
+        new(new("rmsnorm", "THREADS_PER_ROW", "VECTORS_PER_THREAD", "ALIGNED"), RowTeam.Constants),
+        new(new("rope", "ALIGNED"), Alignment.Constants),
         new(new("sampling"), StorageBits: [32]),
+        new(new("swiglu", "ALIGNED"), Alignment.Constants),
         new(new("vision")),
     ];
 

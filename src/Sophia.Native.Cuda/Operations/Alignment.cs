@@ -5,6 +5,9 @@ internal static class Alignment
 {
     private const int VectorBytes = 16;
 
+    /// <summary>The values of ALIGNED with which kernels are compiled.</summary>
+    public static int[][] Constants { get; } = [[0], [1]];
+
     /// <summary>Elements of 16 bytes.</summary>
     public static int Vector(ElementType type) => VectorBytes / type.Size();
 
