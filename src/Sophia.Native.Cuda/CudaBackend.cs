@@ -49,6 +49,10 @@ public sealed partial class CudaBackend : Backend
     /// <inheritdoc/>
     public override string Description { get; }
 
+    /// <inheritdoc/>
+    /// <remarks>A device without BFloat16 is refused when the backend is opened.</remarks>
+    public override bool Supports(ElementType storage) => storage is ElementType.Float32 or ElementType.BFloat16;
+
     /// <summary>Whether linear layers use the own batch-invariant products or cuBLASLt.</summary>
     public Numerics Numerics { get; }
 
