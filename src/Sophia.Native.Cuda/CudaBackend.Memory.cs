@@ -67,8 +67,10 @@ public sealed partial class CudaBackend
             if (!_buffers.Remove(buffer))
                 return;
         }
-        using var scope = _context.Enter();
-        CudaDriver.cuMemFree_v2(address);
+        if (!_context.TryEnter(out var scope))
+            return;
+        using (scope)
+            CudaDriver.cuMemFree_v2(address);
     }
 
     /// <inheritdoc/>
@@ -102,7 +104,7 @@ public sealed partial class CudaBackend
         return buffer;
     }
 
-    private InsufficientMemoryException OutOfMemory(long bytes)
+    private DeviceMemoryException OutOfMemory(long bytes)
     {
         CudaDriver.cuMemGetInfo_v2(out var free, out var total);
         long held = 0;
@@ -111,12 +113,6 @@ public sealed partial class CudaBackend
             foreach (var buffer in _buffers)
                 held += buffer.Bytes;
         }
-        return new($"{Description}: {bytes:N0} bytes of device memory were asked for, {free:N0} of {total:N0} are free; this backend holds {held:N0} in {_buffers.Count} blocks.");
-    }
-
-    private void ReleaseScratch()
-    {
-        foreach (var buffer in _scratchBuffers)
-            buffer?.Dispose();
+        return new($"{Description}: {bytes:N0} bytes of device memory were asked for, {free:N0} of {total:N0} are free; this backend holds {held:N0} in {_buffers.Count} blocks.", bytes, (long)free);
     }
 }

@@ -108,14 +108,16 @@ public sealed partial class CudaBackend : Backend
 
     private void ReleaseAll()
     {
-        if (_stream != 0 || _ownStream is not null)
+        // What a caller gave away without disposing of it would otherwise stay allocated in a context that goes on living.
+        if (_context.TryEnter(out var scope))
         {
-            using var scope = _context.Enter();
-            CudaDriver.cuStreamSynchronize(_stream);
+            using (scope)
+            {
+                CudaDriver.cuStreamSynchronize(_stream);
+                foreach (var buffer in (CudaBuffer[])[.. _buffers])
+                    buffer.Dispose();
+            }
         }
-        foreach (var buffer in (CudaBuffer[])[.. _buffers])
-            buffer.Dispose();
-        ReleaseScratch();
         _staging?.Dispose();
         _modules?.Dispose();
         _arguments.Dispose();

@@ -99,8 +99,9 @@ internal sealed unsafe class TransferStaging : IDisposable
     {
         foreach (var sent in _sent)
             sent?.Dispose();
-        using var scope = _context.Enter();
-        if (_memory != 0)
+        if (_memory == 0 || !_context.TryEnter(out var scope))
+            return;
+        using (scope)
             CudaDriver.cuMemFreeHost(_memory);
         _memory = 0;
     }

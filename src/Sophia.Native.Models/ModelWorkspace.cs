@@ -50,8 +50,16 @@ public sealed class ModelWorkspace : IDisposable
     public static ModelWorkspace Allocate(Backend backend, InternVLConfig config, ModelPlan plan)
     {
         Check(config, plan);
-        var (arena, slices) = Arena.Build(backend, "activations", arena => new Slices(arena, backend, config, plan));
-        return new(arena, slices);
+        try
+        {
+            var (arena, slices) = Arena.Build(backend, "activations", arena => new Slices(arena, backend, config, plan));
+            return new(arena, slices);
+        }
+        catch (DeviceMemoryException refusal)
+        {
+            throw new DeviceMemoryException($"{refusal.Message} The plan: {plan.MaximumTokens} tokens, {plan.MaximumSequences} sequences, {plan.MaximumTiles} tiles. {WhatFits(backend, config, plan, refusal.FreeBytes)}",
+                refusal.RequestedBytes, refusal.FreeBytes, refusal);
+        }
     }
 
     /// <summary>The plan without the memory: what each slice would take.</summary>
@@ -68,6 +76,31 @@ public sealed class ModelWorkspace : IDisposable
 
     /// <summary>Frees the memory.</summary>
     public void Dispose() => _arena.Dispose();
+
+    /// <summary>The largest batch that the free memory holds: fewer tokens, or, where the tiles alone are too much, fewer of both.</summary>
+    private static string WhatFits(Backend backend, InternVLConfig config, ModelPlan plan, long free)
+    {
+        bool Fits(int tokens, int tiles) => Measure(backend, config, plan with { MaximumTokens = tokens, MaximumTiles = tiles }).PeakBytes <= free;
+        var tiles = Fits(1, plan.MaximumTiles) ? plan.MaximumTiles : Largest(plan.MaximumTiles, count => Fits(1, count));
+        var tokens = Largest(plan.MaximumTokens, count => Fits(count, tiles));
+        return tokens == 0 ? "Not even one token would fit."
+            : $"About {tokens} tokens would fit with {tiles} tiles.";
+    }
+
+    /// <summary>The largest number up to a limit for which a condition holds that holds for all smaller ones; 0 where it holds for none.</summary>
+    private static int Largest(int limit, Predicate<int> holds)
+    {
+        var (known, refused) = (0, limit + 1);
+        while (refused - known > 1)
+        {
+            var middle = known + (refused - known) / 2;
+            if (holds(middle))
+                known = middle;
+            else
+                refused = middle;
+        }
+        return known;
+    }
 
     private static void Check(InternVLConfig config, ModelPlan plan)
     {

@@ -40,7 +40,15 @@ internal sealed class ContextHandle : SafeHandle
     }
 
     /// <summary>Makes the context current until the scope ends; the caller's own is current again after it.</summary>
-    public Scope Enter() => new(handle);
+    /// <exception cref="CudaException">The driver refused.</exception>
+    public Scope Enter()
+    {
+        CudaError.Check(Scope.TryEnter(handle, out var scope), $"cuCtxPushCurrent(context {handle:x})");
+        return scope;
+    }
+
+    /// <summary>The same for what must not throw: whether the context is current now.</summary>
+    public bool TryEnter(out Scope scope) => Scope.TryEnter(handle, out scope) == CudaResult.Success;
 
     protected override bool ReleaseHandle() => !_isPrimary || CudaDriver.cuDevicePrimaryCtxRelease_v2(Device) == CudaResult.Success;
 
@@ -49,13 +57,18 @@ internal sealed class ContextHandle : SafeHandle
     {
         private readonly bool _isPushed;
 
-        public Scope(nint context)
+        private Scope(bool isPushed) => _isPushed = isPushed;
+
+        /// <summary>Makes a context current; it is pushed only where another one, or none, is current.</summary>
+        public static CudaResult TryEnter(nint context, out Scope scope)
         {
-            CudaError.Check(CudaDriver.cuCtxGetCurrent(out var current), $"cuCtxGetCurrent()");
-            if (current == context)
-                return;
-            CudaError.Check(CudaDriver.cuCtxPushCurrent_v2(context), $"cuCtxPushCurrent(context {context:x})");
-            _isPushed = true;
+            scope = default;
+            var result = CudaDriver.cuCtxGetCurrent(out var current);
+            if (result != CudaResult.Success || current == context)
+                return result;
+            result = CudaDriver.cuCtxPushCurrent_v2(context);
+            scope = new(result == CudaResult.Success);
+            return result;
         }
 
         public void Dispose()

@@ -7,8 +7,8 @@ namespace Sophia.Native.Cuda.Interop;
 internal static class CudaLibraries
 {
     private static readonly Lazy<LoadedLibrary> LazyDriver = new(() => LibrarySearch.Load(LibraryNames.Driver));
-    private static readonly Lazy<LoadedLibrary> LazyCompiler = new(() => LibrarySearch.Load(LibraryNames.Compiler));
-    private static readonly Lazy<LoadedLibrary> LazyMatrixProducts = new(() => LibrarySearch.Load(LibraryNames.MatrixProducts));
+    private static readonly Lazy<LoadedLibrary> LazyCompiler = new(() => LibrarySearch.Load(LibraryNames.Compiler, DriverMajor));
+    private static readonly Lazy<LoadedLibrary> LazyMatrixProducts = new(() => LibrarySearch.Load(LibraryNames.MatrixProducts, DriverMajor));
 
     static CudaLibraries() => NativeLibrary.SetDllImportResolver(typeof(CudaLibraries).Assembly, Resolve);
 
@@ -28,6 +28,9 @@ internal static class CudaLibraries
 
     /// <summary>Whether the driver can say which parameters a kernel has (since 12.4).</summary>
     public static bool HasParameterInformation => Driver.IsLoaded && NativeLibrary.TryGetExport(Driver.Handle, CudaDriver.ParameterInformationEntry, out _);
+
+    /// <summary>The major CUDA version the driver is made for; 0 without a driver.</summary>
+    private static int DriverMajor => Driver.IsLoaded && CudaDriver.cuDriverGetVersion(out var version) == CudaResult.Success ? version / 1000 : 0;
 
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) => name switch
     {

@@ -12,4 +12,15 @@ internal sealed record LibraryNames(string Title, string[] Linux, string[] Windo
     public static readonly LibraryNames Compiler = new("NVRTC", ["libnvrtc.so.13", "libnvrtc.so.12"], ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"]);
 
     public static readonly LibraryNames MatrixProducts = new("cuBLASLt", ["libcublasLt.so.13", "libcublasLt.so.12"], ["cublasLt64_13.dll", "cublasLt64_12.dll"]);
+
+    /// <summary>The file names on this system, newest first, but those of a preferred version before all others.</summary>
+    /// <param name="preferredMajor">The preferred CUDA version, or 0.</param>
+    public string[] Files(int preferredMajor)
+    {
+        var files = (string[])(OperatingSystem.IsWindows() ? Windows : Linux).Clone();
+        var preferred = Array.FindIndex(files, file => file.Contains(OperatingSystem.IsWindows() ? $"64_{preferredMajor}" : $".so.{preferredMajor}", StringComparison.Ordinal));
+        if (!IsDriver && preferredMajor > 0 && preferred > 0)
+            (files[0], files[preferred]) = (files[preferred], files[0]);
+        return files;
+    }
 }

@@ -8,14 +8,15 @@ namespace Sophia.Native.Cuda.Interop;
 /// Every place is recorded with what was found there.
 /// </summary>
 /// <param name="variable">Reads an environment variable.</param>
-internal sealed class LibrarySearch(Func<string, string?> variable)
+/// <param name="preferredMajor">The CUDA version for which the driver is made: the libraries of this version are preferred where several are at hand, because a driver need not load what a newer toolkit compiles. 0 where it is not known.</param>
+internal sealed class LibrarySearch(Func<string, string?> variable, int preferredMajor = 0)
 {
     private static readonly string[] ToolkitFolders = OperatingSystem.IsWindows() ? ["", @"bin\x64", "bin"] : ["", "lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib"];
 
     private readonly List<LibraryAttempt> _attempts = [];
 
     /// <summary>Loads the first library of these names that can be loaded.</summary>
-    public static LoadedLibrary Load(LibraryNames names) => new LibrarySearch(Environment.GetEnvironmentVariable).Run(names);
+    public static LoadedLibrary Load(LibraryNames names, int preferredMajor = 0) => new LibrarySearch(Environment.GetEnvironmentVariable, preferredMajor).Run(names);
 
     /// <summary>Searches and loads.</summary>
     public LoadedLibrary Run(LibraryNames names)
@@ -28,7 +29,7 @@ internal sealed class LibrarySearch(Func<string, string?> variable)
     {
         if (variable("SOPHIA_CUDA_DRIVER") is { Length: > 0 } replacement)
             return TryFile(replacement, "SOPHIA_CUDA_DRIVER");
-        var files = OperatingSystem.IsWindows() ? names.Windows : names.Linux;
+        var files = names.Files(preferredMajor);
         foreach (var (folder, origin) in names.IsDriver ? DriverFolders() : Folders())
         {
             if (TryFolder(folder, origin, files) is { Handle: not 0 } found)

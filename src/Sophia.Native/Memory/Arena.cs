@@ -47,8 +47,15 @@ public sealed class Arena : IDisposable
     {
         var measure = Measure(name);
         cut(measure);
-        var arena = Allocate(backend, name, measure.PeakBytes);
-        return (arena, cut(arena));
+        try
+        {
+            var arena = Allocate(backend, name, measure.PeakBytes);
+            return (arena, cut(arena));
+        }
+        catch (DeviceMemoryException refusal)
+        {
+            throw new DeviceMemoryException($"{refusal.Message} Arena '{name}' was planned as: {measure.LargestEntries()}.", refusal.RequestedBytes, refusal.FreeBytes, refusal);
+        }
     }
 
     /// <summary>Takes a slice of rows x columns elements.</summary>
@@ -76,6 +83,19 @@ public sealed class Arena : IDisposable
     /// <summary>Gives back all that was taken since the mark.</summary>
     /// <param name="mark">A value of <see cref="Mark"/>.</param>
     public void Release(long mark) => _used = mark;
+
+    /// <summary>The entries that take most of the memory, for a message.</summary>
+    private string LargestEntries()
+    {
+        const int shown = 6;
+        var byName = new Dictionary<string, long>();
+        foreach (var (name, bytes) in _entries)
+            byName[name] = byName.GetValueOrDefault(name) + bytes;
+        var sorted = new List<KeyValuePair<string, long>>(byName);
+        sorted.Sort((left, right) => right.Value.CompareTo(left.Value));
+        var text = string.Join(", ", sorted.GetRange(0, Math.Min(shown, sorted.Count)).ConvertAll(entry => $"{entry.Key} {entry.Value:N0} bytes"));
+        return sorted.Count > shown ? $"{text} and {sorted.Count - shown} more" : text;
+    }
 
     /// <summary>Frees the memory.</summary>
     public void Dispose() => _buffer?.Dispose();
