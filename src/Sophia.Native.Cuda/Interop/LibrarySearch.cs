@@ -231,14 +231,10 @@ internal sealed class LibrarySearch(Func<string, string?> variable, int preferre
 
     private static string Of(string origin) => origin.Length == 0 ? "" : $" ({origin})";
 
-    /// <summary>The loader's own words, without the runtime's advice and repetitions around them.</summary>
+    /// <summary>The loader's own words: the runtime's message has them after a first line of advice, if at all.</summary>
     private static string Reason(string message)
     {
-        foreach (var line in message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-        {
-            if (line.Contains("cannot open", StringComparison.Ordinal) || line.Contains("undefined", StringComparison.Ordinal) || line.Contains("invalid", StringComparison.Ordinal))
-                return line;
-        }
-        return message.Split('\n')[0].Trim();
+        var lines = message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return lines.Length > 1 ? lines[1] : message.Trim();
     }
 }
