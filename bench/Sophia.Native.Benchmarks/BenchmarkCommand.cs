@@ -5,15 +5,23 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Sophia.Native.Benchmarks.Models;
 using Sophia.Native.Benchmarks.Operations;
 using Sophia.Native.Benchmarks.Tables;
+using Sophia.Native.Cuda;
 
 namespace Sophia.Native.Benchmarks;
 
 /// <summary>
 /// <c>operations</c>, <c>steps</c> and <c>decode</c> print tables at the sizes of a model on any backend; <c>gemm</c> and <c>step</c> print matrix products and a training step on the CPU as shares of its
-/// multiply-add peak; everything else is BenchmarkDotNet's.
+/// multiply-add peak; everything else is BenchmarkDotNet's, whose benchmarks of single operations run on the backends that <c>--backend cpu,cuda</c> names.
 /// </summary>
 internal static class BenchmarkCommand
 {
+    private const string BackendOption = "--backend";
+
+    static BenchmarkCommand() => BackendProviders.Add(CudaBackend.Provider);
+
+    /// <summary>On which backends BenchmarkDotNet runs the operations.</summary>
+    public static IReadOnlyList<string> Backends { get; private set; } = ["cpu"];
+
     public static int Run(string[] arguments)
     {
         try
@@ -39,7 +47,22 @@ internal static class BenchmarkCommand
     {
         // In process: the measured code is the one just built, and no second build is needed on a small machine.
         IConfig config = DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
-        BenchmarkSwitcher.FromAssembly(typeof(BenchmarkCommand).Assembly).Run(arguments, config);
+        BenchmarkSwitcher.FromAssembly(typeof(BenchmarkCommand).Assembly).Run(TakeBackends(arguments), config);
         return 0;
+    }
+
+    /// <summary>Takes --backend and its value out of the arguments.</summary>
+    private static string[] TakeBackends(string[] arguments)
+    {
+        var at = Array.IndexOf(arguments, BackendOption);
+        if (at < 0)
+            return arguments;
+        if (at + 1 == arguments.Length)
+            throw new ArgumentException($"{BackendOption}: expected names such as cpu,cuda, found nothing.");
+        Backends = arguments[at + 1].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        // BenchmarkDotNet reports a backend that cannot be opened once per benchmark; here it is said once, before anything runs.
+        foreach (var name in Backends)
+            Backend.Open(name).Dispose();
+        return [.. arguments[..at], .. arguments[(at + 2)..]];
     }
 }

@@ -22,8 +22,11 @@ public abstract class OperationBenchmarks
     private readonly Random _random = new(1);
 
     /// <summary>The backend, as <see cref="Sophia.Native.Backend.Open"/> takes it.</summary>
-    [Params("cpu")]
+    [ParamsSource(nameof(Devices))]
     public string Device { get; set; } = "cpu";
+
+    /// <summary>The backends that <c>--backend</c> names.</summary>
+    public static IReadOnlyList<string> Devices => BenchmarkCommand.Backends;
 
     protected Backend Backend { get; private set; } = null!;
 
