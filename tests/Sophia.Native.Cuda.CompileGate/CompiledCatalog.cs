@@ -11,7 +11,7 @@ public sealed class CompiledCatalog
             return;
         CompiledModule.CompileAll();
         if (Environment.GetEnvironmentVariable("SOPHIA_KERNEL_TABLE") is { Length: > 0 } path)
-            File.WriteAllText(path, KernelTable.Write());
+            KernelTable.WriteTo(path);
     }
 
     /// <summary>Skips the test where there is no compiler.</summary>

@@ -12,16 +12,28 @@ internal static class Expectations
     /// <summary>The most registers a thread may use, for all architectures and specializations: what the compiler gave when the bound was stated, rounded up to the next eight, which is how the hardware hands them out.</summary>
     private static readonly Dictionary<string, int> Registers = new()
     {
+        ["add_partial_sums"] = 32,
         ["embedding_backward_visual"] = 32,
         ["embedding_forward"] = 40,
         ["embedding_merge"] = 16,
         ["embedding_sort"] = 56,
         ["embedding_sum"] = 80,
+        ["gelu_backward"] = 96,
+        ["gelu_forward"] = 72,
+        ["layernorm_backward"] = 152,
+        ["layernorm_forward"] = 88,
         ["patch_extract"] = 32,
         ["pixel_shuffle_backward"] = 40,
         ["pixel_shuffle_forward"] = 32,
         ["position_interpolation_backward"] = 56,
         ["position_interpolation_forward"] = 32,
+        ["residual_backward"] = 120,
+        ["residual_forward"] = 104,
+        ["rmsnorm_backward"] = 152,
+        ["rmsnorm_forward"] = 64,
+        ["rope"] = 120,
+        ["swiglu_backward"] = 112,
+        ["swiglu_forward"] = 96,
         ["vision_tokens_backward"] = 128,
         ["vision_tokens_forward"] = 32,
     };

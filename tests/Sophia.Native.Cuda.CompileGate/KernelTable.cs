@@ -1,27 +1,81 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Sophia.Native.Cuda.Compilation;
 
 namespace Sophia.Native.Cuda.CompileGate;
 
-/// <summary>The table of registers and shared memory in kernels/README.md.</summary>
-internal static class KernelTable
+/// <summary>
+/// The table of registers, shared memory, spills and occupancy in kernels/README.md: a row for every kernel, storage type and size of block; where specializations differ, the range from best to worst.
+/// Registers and occupancy are those of the specializations for aligned rows; spills are those of all.
+/// </summary>
+internal static partial class KernelTable
 {
-    public static string Write()
+    private const string Begin = "<!-- what the compiler says: begin -->";
+    private const string End = "<!-- what the compiler says: end -->";
+
+    private static readonly KernelCompiler NvrtcCompiler = new(KernelSources.Open());
+
+    /// <summary>Writes the table into a file: between its two marks where the file has them, else as the whole file.</summary>
+    public static void WriteTo(string path)
     {
+        var table = Write();
+        var text = File.Exists(path) ? File.ReadAllText(path) : "";
+        var (begin, end) = (text.IndexOf(Begin, StringComparison.Ordinal), text.IndexOf(End, StringComparison.Ordinal));
+        File.WriteAllText(path, begin < 0 || end < begin ? table : $"{text[..(begin + Begin.Length)]}\n{table}{text[end..]}");
+    }
+
+    private static string Write()
+    {
+        var architectures = string.Join(" / ", CompiledModule.Architectures);
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"| kernel | specialization | registers {string.Join(" / ", CompiledModule.Architectures)} | bound | static shared memory | spills |");
-        text.AppendLine("|---|---|---|---|---|---|");
-        foreach (var specialization in KernelCatalog.Specializations.OrderBy(specialization => specialization.ToString(), StringComparer.Ordinal))
+        text.Append(CultureInfo.InvariantCulture, $"NVRTC {Version()}, {KernelCatalog.Specializations.Count} specializations, {DateTime.UtcNow:yyyy-MM-dd}.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"| file | kernel | storage | threads | registers {architectures} | shared bytes | spilled bytes | occupancy {architectures} |\n");
+        text.Append("|---|---|---|---|---|---|---|---|\n");
+        var variants = KernelCatalog.Specializations.AsParallel().SelectMany(VariantsOf).ToList();
+        foreach (var row in variants.GroupBy(variant => (variant.File, variant.Kernel, variant.StorageBits, variant.Threads, variant.DynamicSharedBytes)).OrderBy(row => row.Key))
         {
-            var modules = CompiledModule.Architectures.Select(architecture => CompiledModule.Of(specialization, architecture)).ToArray();
-            foreach (var name in modules[0].Kernels.Select(kernel => kernel.Name).Order(StringComparer.Ordinal))
-            {
-                var reports = modules.Select(module => module.Kernels.First(kernel => kernel.Name == name)).ToArray();
-                text.AppendLine(CultureInfo.InvariantCulture,
-                    $"| {name} | {string.Join(' ', specialization.Definitions().Select(definition => definition[2..]))} | {string.Join(" / ", reports.Select(report => report.Registers))} | {Expectations.RegistersOf(name)} | {reports.Max(report => report.SharedBytes)} | {reports.Max(report => report.SpillBytes)} |");
-            }
+            var key = row.Key;
+            var aligned = row.Where(variant => variant.IsAligned).ToList();
+            var registers = CompiledModule.Architectures.Select((_, index) => Range(aligned, variant => variant.Reports[index].Registers));
+            var occupancy = CompiledModule.Architectures.Select((architecture, index) => Range(aligned, variant => -variant.OccupancyOf(architecture, index)));
+            var spills = row.Max(variant => variant.Reports.Max(report => report.SpillBytes));
+            text.Append(CultureInfo.InvariantCulture, $"| {key.File} | {key.Kernel} | {(key.StorageBits == 16 ? "bf16" : "fp32")} | {key.Threads} | {string.Join(" / ", registers)} | {Range(row, variant => variant.SharedBytes)} | {spills} | {string.Join(" / ", occupancy)} % |\n");
         }
         return text.ToString();
+    }
+
+    private static List<Variant> VariantsOf(KernelSpecialization specialization)
+    {
+        var modules = CompiledModule.Architectures.Select(architecture => CompiledModule.Of(specialization, architecture)).ToArray();
+        var ptx = Encoding.ASCII.GetString(NvrtcCompiler.Compile(specialization, new("compute_80", IsPtx: true)).Bytes);
+        var variants = new List<Variant>();
+        foreach (Match entry in Entry().Matches(ptx))
+        {
+            var (name, threads) = (entry.Groups[1].Value, int.Parse(entry.Groups[2].ValueSpan, CultureInfo.InvariantCulture));
+            var reports = modules.Select(module => module.Kernels.First(kernel => kernel.Name == name)).ToArray();
+            variants.Add(new(specialization.File.Name, name, specialization.StorageBits, threads, DynamicSharedMemory.Of(specialization, name), !specialization.Definitions().Contains("-DALIGNED=0"), reports));
+        }
+        return variants;
+    }
+
+    /// <summary>Smallest and largest value of the specializations, or the one they share; a value below zero stands for its opposite.</summary>
+    private static string Range(IEnumerable<Variant> row, Func<Variant, int> value)
+    {
+        var (least, most) = (row.Min(value), row.Max(value));
+        return string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(least)}{(least == most ? "" : $"-{Math.Abs(most)}")}");
+    }
+
+    private static string Version() => Interop.Nvrtc.nvrtcVersion(out var major, out var minor) == 0 ? $"{major}.{minor}" : "of unknown version";
+
+    [GeneratedRegex(@"\.visible \.entry (\w+)\([^)]*\)\s*\.maxntid (\d+)")]
+    private static partial Regex Entry();
+
+    /// <summary>A kernel of a specialization.</summary>
+    private sealed record Variant(string File, string Kernel, int StorageBits, int Threads, int DynamicSharedBytes, bool IsAligned, KernelReport[] Reports)
+    {
+        public int SharedBytes => DynamicSharedBytes + Reports.Max(report => report.SharedBytes);
+
+        public int OccupancyOf(string architecture, int index) => Occupancy.Percent(architecture, Threads, Reports[index].Registers, SharedBytes);
     }
 }
