@@ -22,6 +22,12 @@ internal static class Expectations
         ["gelu_forward"] = 72,
         ["layernorm_backward"] = 152,
         ["layernorm_forward"] = 88,
+        ["linear_backward_input"] = 240,
+        ["linear_backward_weight"] = 256,
+        ["linear_bias_finish"] = 32,
+        ["linear_bias_sum"] = 64,
+        ["linear_forward"] = 240,
+        ["linear_forward_float"] = 240,
         ["patch_extract"] = 32,
         ["pixel_shuffle_backward"] = 40,
         ["pixel_shuffle_forward"] = 32,
@@ -45,8 +51,13 @@ internal static class Expectations
     public static int? RegistersOf(string kernel) => Registers.TryGetValue(kernel, out var bound) ? bound : null;
 
     /// <summary>Which instructions a kernel must have: matrix products on bfloat16 run on the tensor cores and are fed by asynchronous copies.</summary>
-    public static IReadOnlyList<Instruction> InstructionsOf(KernelSpecialization specialization, string kernel) =>
-        specialization.StorageBits == 16 && specialization.File.Name is "linear" or "attention" ? [Product, MatrixLoad, AsynchronousCopy] : [];
+    public static IReadOnlyList<Instruction> InstructionsOf(KernelSpecialization specialization, string kernel) => (specialization.StorageBits, specialization.File.Name) switch
+    {
+        // ALIGNED 0 copies element by element.
+        (16, "linear") => specialization.Constant3 == 0 ? [Product, MatrixLoad] : [Product, MatrixLoad, AsynchronousCopy],
+        (16, "attention") => [Product, MatrixLoad, AsynchronousCopy],
+        _ => [],
+    };
 
     /// <summary>An instruction as PTX and as machine code spell it.</summary>
     internal sealed record Instruction(string Ptx, string Sass);

@@ -22,13 +22,33 @@ internal sealed record LinearTile(int Rows, int Columns, int Threads, int Shared
     /// <summary>All tiles that a product can be computed with, the widest first.</summary>
     /// <param name="storage">Float32 or BFloat16.</param>
     /// <param name="product">What is computed; the tiles of few rows exist forward.</param>
-    /// <param name="isAligned">Whether the rows of both operands begin at multiples of 16 bytes; element by element bfloat16 has the small tiles only.</param>
+    /// <param name="isAligned">Whether the rows of both operands begin at multiples of 16 bytes; element by element bfloat16 has one small tile of each kind.</param>
     /// <param name="fewRows">The tiles of few rows instead of the others.</param>
     public static ReadOnlySpan<LinearTile> Of(ElementType storage, LinearProduct product, bool isAligned, bool fewRows)
     {
         if (fewRows && product == LinearProduct.Forward)
-            return storage == ElementType.BFloat16 ? BFloat16DecodingTiles : FloatDecodingTiles;
+            return storage != ElementType.BFloat16 ? FloatDecodingTiles : isAligned ? BFloat16DecodingTiles : BFloat16DecodingTiles.AsSpan(..1);
         return storage != ElementType.BFloat16 ? FloatTiles : isAligned ? BFloat16Tiles : BFloat16Tiles.AsSpan(^1);
+    }
+
+    /// <summary>The values of PRODUCT, TILE_ROWS, TILE_COLUMNS and ALIGNED that are launched.</summary>
+    /// <param name="storage">Float32 or BFloat16.</param>
+    public static int[][] Constants(ElementType storage)
+    {
+        var all = new List<int[]>();
+        foreach (var product in Enum.GetValues<LinearProduct>())
+        {
+            foreach (var isAligned in (bool[])[false, true])
+            {
+                foreach (var tile in Of(storage, product, isAligned, fewRows: false))
+                    all.Add([(int)product, tile.Rows, tile.Columns, isAligned ? 1 : 0]);
+                if (product != LinearProduct.Forward)
+                    continue;
+                foreach (var tile in Of(storage, product, isAligned, fewRows: true))
+                    all.Add([(int)product, tile.Rows, tile.Columns, isAligned ? 1 : 0]);
+            }
+        }
+        return [.. all];
     }
 
     /// <summary>The tile for a product: with few rows the widest whose blocks fill the device, else the one with the fewest cycles of the busiest multiprocessor.</summary>
