@@ -7,7 +7,7 @@ internal static class Expectations
 {
     private static readonly Instruction Product = new("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", "HMMA.16816.F32.BF16");
     private static readonly Instruction MatrixLoad = new("ldmatrix.sync.aligned", "LDSM.16.M");
-    private static readonly Instruction AsynchronousCopy = new("cp.async.cg.shared.global", "LDGSTS.E.BYPASS.128");
+    private static readonly Instruction AsynchronousCopy = new("cp.async.cg.shared.global", "LDGSTS.E.BYPASS.");
 
     /// <summary>The most registers a thread may use, for all architectures and specializations: what the compiler gave when the bound was stated, rounded up to the next eight, which is how the hardware hands them out.</summary>
     private static readonly Dictionary<string, int> Registers = new()
