@@ -1,68 +1,34 @@
 // The host's meaning of kernels/portable.cuh. Every thread of a block is a fiber; what needs other threads goes to the runtime (tests/emulator/runtime), the rest is inline here.
 // Header-light on purpose: a kernel must compile in a second.
+// EMULATOR_CHECKED=1 (devices of capability 8.0): the compiler's thread-sanitizer call sites report every plain load and store to the runtime, which finds races, bounds and misalignment.
 #pragma once
 
+#ifndef EMULATOR_CHECKED
+#define EMULATOR_CHECKED 0
+#endif
+
+// The attribute is not the compiler's: the emulated NVRTC looks for it in the preprocessed text, to know every kernel with its launch bound.
 #define DEVICE static inline __attribute__((always_inline, unused))
-#define KERNEL(threads) extern "C" __attribute__((visibility("default"))) void
-#define KERNEL_BOUNDS(threads, blocks) extern "C" __attribute__((visibility("default"))) void
+#define KERNEL(threads) extern "C" __attribute__((visibility("default"), noinline, emulator_kernel(threads))) void
+#define KERNEL_BOUNDS(threads, blocks) extern "C" __attribute__((visibility("default"), noinline, emulator_kernel(threads))) void
 #define CONSTANT_TABLE static const
 #define __device__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __restrict__ __restrict
 #define __align__(n) alignas(n)
 
-struct dim3
-{
-    unsigned x, y, z;
-};
+#include "emulator_abi.h"
 
-/// What a running thread knows of itself; the runtime sets the pointer at every switch.
-struct EmulatorThread
-{
-    dim3 thread, block, block_size, grid_size;
-};
-
-extern "C"
-{
-extern __thread EmulatorThread* emulator_thread __attribute__((tls_model("initial-exec")));
-
-/// One place where a kernel declares shared memory; its offset is the same in every block.
-struct EmulatorSharedSite
-{
-    unsigned bytes;
-    int offset;
-};
-
-enum EmulatorAccess
-{
-    EMULATOR_READ = 0,
-    EMULATOR_WRITE = 1,
-    EMULATOR_ATOMIC = 2,
-};
-
-void* emulator_static_shared(EmulatorSharedSite* site);
-void* emulator_dynamic_shared();
-void emulator_barrier(const char* file, int line);
-void emulator_warp_barrier(unsigned mask);
-/// Posts a value of at most 64 bytes and returns the 32 slots of 64 bytes that the lanes of the warp posted; valid until this thread's next exchange.
-const unsigned char* emulator_exchange(int operation, unsigned mask, const void* value, unsigned bytes);
-void emulator_multiply_accumulate(float* c, const unsigned* a, unsigned b0, unsigned b1);
-void emulator_load_matrix(unsigned* r, const void* row, int transposed);
-void emulator_copy_async(void* shared, const void* global, int bytes);
-void emulator_copy_async_commit();
-void emulator_copy_async_wait(int pending);
-/// Checks bounds, alignment and races of one access in an instrumented build; does nothing in a plain one.
-void emulator_access(const void* address, unsigned bytes, int kind);
-int emulator_atomic_add(int* address, int value);
-}
+// Constant for the life of a thread, therefore const here although the runtime sets it: it is read once, and not reported.
+extern "C" __thread const EmulatorThread* const emulator_thread __attribute__((tls_model("initial-exec")));
 
 #define threadIdx (emulator_thread->thread)
 #define blockIdx (emulator_thread->block)
 #define blockDim (emulator_thread->block_size)
 #define gridDim (emulator_thread->grid_size)
 
-#define SHARED(type, name, count)                                                        \
-    static EmulatorSharedSite name##_site = {(unsigned)(sizeof(type) * (count)), -1};     \
+#define SHARED(type, name, count)                                                               \
+    static const EmulatorSharedSite name##_site = {(unsigned)(sizeof(type) * (count)), #name}; \
     type* const name = static_cast<type*>(emulator_static_shared(&name##_site))
 #define DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(emulator_dynamic_shared())
 
@@ -111,22 +77,24 @@ DEVICE unsigned __ballot_sync(unsigned mask, int predicate)
     return result;
 }
 
-DEVICE int atomicAdd(int* address, int value) { return emulator_atomic_add(address, value); }
-
-DEVICE float fmaf(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-DEVICE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
-DEVICE float sqrtf(float x) { return __builtin_sqrtf(x); }
-DEVICE double sqrt(double x) { return __builtin_sqrt(x); }
-DEVICE float fabsf(float x) { return __builtin_fabsf(x); }
-DEVICE double fabs(double x) { return __builtin_fabs(x); }
-DEVICE float fmaxf(float a, float b) { return __builtin_fmaxf(a, b); }
-DEVICE float fminf(float a, float b) { return __builtin_fminf(a, b); }
-DEVICE float floorf(float x) { return __builtin_floorf(x); }
-DEVICE int min(int a, int b) { return a < b ? a : b; }
-DEVICE int max(int a, int b) { return a > b ? a : b; }
-DEVICE int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
-DEVICE int __popc(unsigned x) { return __builtin_popcount(x); }
-DEVICE unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((static_cast<unsigned long long>(a) * b) >> 32); }
+DEVICE int atomicAdd(int* address, int value) { return emulator_atomic_int(address, value, EMULATOR_ADD); }
+DEVICE int atomicMax(int* address, int value) { return emulator_atomic_int(address, value, EMULATOR_MAXIMUM); }
+DEVICE int atomicMin(int* address, int value) { return emulator_atomic_int(address, value, EMULATOR_MINIMUM); }
+DEVICE int atomicOr(int* address, int value) { return emulator_atomic_int(address, value, EMULATOR_OR); }
+DEVICE int atomicAnd(int* address, int value) { return emulator_atomic_int(address, value, EMULATOR_AND); }
+DEVICE int atomicExch(int* address, int value) { return emulator_atomic_int(address, value, EMULATOR_EXCHANGE); }
+DEVICE int atomicCAS(int* address, int expected, int value)
+{
+    return static_cast<int>(emulator_atomic_compare_exchange(reinterpret_cast<unsigned*>(address), static_cast<unsigned>(expected), static_cast<unsigned>(value)));
+}
+DEVICE unsigned atomicAdd(unsigned* address, unsigned value) { return emulator_atomic_unsigned(address, value, EMULATOR_ADD); }
+DEVICE unsigned atomicMax(unsigned* address, unsigned value) { return emulator_atomic_unsigned(address, value, EMULATOR_MAXIMUM); }
+DEVICE unsigned atomicMin(unsigned* address, unsigned value) { return emulator_atomic_unsigned(address, value, EMULATOR_MINIMUM); }
+DEVICE unsigned atomicOr(unsigned* address, unsigned value) { return emulator_atomic_unsigned(address, value, EMULATOR_OR); }
+DEVICE unsigned atomicAnd(unsigned* address, unsigned value) { return emulator_atomic_unsigned(address, value, EMULATOR_AND); }
+DEVICE unsigned atomicExch(unsigned* address, unsigned value) { return emulator_atomic_unsigned(address, value, EMULATOR_EXCHANGE); }
+DEVICE unsigned atomicCAS(unsigned* address, unsigned expected, unsigned value) { return emulator_atomic_compare_exchange(address, expected, value); }
+DEVICE unsigned long long atomicAdd(unsigned long long* address, unsigned long long value) { return emulator_atomic_add_long(address, value); }
 
 DEVICE unsigned float_bits(float value)
 {
@@ -142,20 +110,72 @@ DEVICE float bits_float(unsigned bits)
     return value;
 }
 
+DEVICE float fmaf(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+DEVICE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+DEVICE float sqrtf(float x) { return __builtin_sqrtf(x); }
+DEVICE double sqrt(double x) { return __builtin_sqrt(x); }
+DEVICE float fabsf(float x) { return __builtin_fabsf(x); }
+DEVICE double fabs(double x) { return __builtin_fabs(x); }
+// As max.f32 and min.f32: a NaN yields the other operand, and -0 is less than +0. (The C library's would be a call.)
+DEVICE float fmaxf(float a, float b) { return a > b || b != b ? a : a == b ? bits_float(float_bits(a) & float_bits(b)) : b; }
+DEVICE float fminf(float a, float b) { return a < b || b != b ? a : a == b ? bits_float(float_bits(a) | float_bits(b)) : b; }
+DEVICE float floorf(float x) { return __builtin_floorf(x); }
+DEVICE float ceilf(float x) { return __builtin_ceilf(x); }
+DEVICE float truncf(float x) { return __builtin_truncf(x); }
+DEVICE float rintf(float x) { return __builtin_rintf(x); }
+DEVICE float copysignf(float x, float sign) { return __builtin_copysignf(x, sign); }
+DEVICE bool isnan(float x) { return __builtin_isnan(x); }
+DEVICE bool isinf(float x) { return __builtin_isinf(x); }
+DEVICE bool isfinite(float x) { return __builtin_isfinite(x); }
+DEVICE int abs(int x) { return x < 0 ? -x : x; }
+DEVICE int min(int a, int b) { return a < b ? a : b; }
+DEVICE int max(int a, int b) { return a > b ? a : b; }
+DEVICE unsigned min(unsigned a, unsigned b) { return a < b ? a : b; }
+DEVICE unsigned max(unsigned a, unsigned b) { return a > b ? a : b; }
+DEVICE long long min(long long a, long long b) { return a < b ? a : b; }
+DEVICE long long max(long long a, long long b) { return a > b ? a : b; }
+DEVICE unsigned long long min(unsigned long long a, unsigned long long b) { return a < b ? a : b; }
+DEVICE unsigned long long max(unsigned long long a, unsigned long long b) { return a > b ? a : b; }
+DEVICE float min(float a, float b) { return fminf(a, b); }
+DEVICE float max(float a, float b) { return fmaxf(a, b); }
+DEVICE int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
+DEVICE int __clzll(long long x) { return x == 0 ? 64 : __builtin_clzll(static_cast<unsigned long long>(x)); }
+DEVICE int __ffs(int x) { return __builtin_ffs(x); }
+DEVICE int __popc(unsigned x) { return __builtin_popcount(x); }
+DEVICE int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
+DEVICE unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((static_cast<unsigned long long>(a) * b) >> 32); }
+
+#if EMULATOR_CHECKED
 DEVICE Vector16 load_vector(const void* global)
 {
-    emulator_access(global, 16, EMULATOR_READ);
-    return *static_cast<const Vector16*>(global);
+    Vector16 v;
+    emulator_load_vector(&v, global, 0);
+    return v;
 }
 
-DEVICE void store_vector(void* global, Vector16 v)
+DEVICE Vector16 load_shared_vector(const void* shared)
 {
-    emulator_access(global, 16, EMULATOR_WRITE);
-    *static_cast<Vector16*>(global) = v;
+    Vector16 v;
+    emulator_load_vector(&v, shared, 1);
+    return v;
 }
 
+DEVICE void store_vector(void* global, Vector16 v) { emulator_store_vector(global, &v, 0); }
+DEVICE void store_shared_vector(void* shared, Vector16 v) { emulator_store_vector(shared, &v, 1); }
+#else
+// Through memcpy, because a Vector16 aliases what lies there.
+DEVICE Vector16 load_vector(const void* global)
+{
+    Vector16 v;
+    __builtin_memcpy(&v, global, 16);
+    return v;
+}
+
+DEVICE void store_vector(void* global, Vector16 v) { __builtin_memcpy(global, &v, 16); }
 DEVICE Vector16 load_shared_vector(const void* shared) { return load_vector(shared); }
 DEVICE void store_shared_vector(void* shared, Vector16 v) { store_vector(shared, v); }
+#endif
+
 DEVICE void copy_async(void* shared, const void* global, int bytes) { emulator_copy_async(shared, global, bytes); }
 DEVICE void copy_async_commit() { emulator_copy_async_commit(); }
 template <int pending> DEVICE void copy_async_wait() { emulator_copy_async_wait(pending); }
