@@ -18,7 +18,6 @@ public sealed partial class CudaBackend
     private readonly ArgumentBlock _arguments = new();
     private readonly List<CompiledKernel> _faultKernels = [];
     private readonly CudaBuffer _faults = null!;
-    private readonly int[] _faultCodes = new int[MostFaults];
     private CompiledKernel? _lastKernel;
     private bool _mayHaveFaults;
 
@@ -82,19 +81,26 @@ public sealed partial class CudaBackend
 
     private CudaBuffer AllocateFaults() => (CudaBuffer)Allocate(MostFaults * sizeof(int));
 
-    /// <summary>Throws for the first kernel that reported bad data; the context is current and the stream idle.</summary>
+    /// <summary>Asks for the codes that kernels may have reported; they are there after the next wait.</summary>
+    private void FetchFaults()
+    {
+        if (_mayHaveFaults)
+            _staging.FetchAside(_faults.Address, _faultKernels.Count * sizeof(int));
+    }
+
+    /// <summary>Throws for the first kernel that reported bad data; the stream was waited for after <see cref="FetchFaults"/>, the context is current.</summary>
     private void CheckFaults()
     {
         if (!_mayHaveFaults)
             return;
         _mayHaveFaults = false;
-        var codes = _faultCodes.AsSpan(0, _faultKernels.Count);
-        _staging.Download(System.Runtime.InteropServices.MemoryMarshal.AsBytes(codes), _faults.Address, LastLaunch);
+        var codes = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(_staging.Aside)[.._faultKernels.Count];
         var first = codes.IndexOfAnyExcept(0);
         if (first < 0)
             return;
+        var fault = $"{_faultKernels[first].Operation}: {KernelFaults.Describe(codes[first])}.";
         CudaError.Check(CudaDriver.cuMemsetD8Async(_faults.Address, 0, (nuint)_faults.Bytes, _stream), $"cuMemsetD8Async()");
-        throw new ArgumentException($"{_faultKernels[first].Operation}: {KernelFaults.Describe(codes[first])}.");
+        throw new ArgumentException(fault);
     }
 
     private void AllowShared(CompiledKernel kernel, int sharedBytes)

@@ -85,9 +85,14 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     protected override void DownloadCore(Span<byte> destination, DeviceView source)
     {
+        if (destination.IsEmpty)
+        {
+            Synchronize();
+            return;
+        }
         using var scope = _context.Enter();
-        if (!destination.IsEmpty)
-            _staging.Download(destination, AddressOf(source), LastLaunch);
+        FetchFaults();
+        _staging.Download(destination, AddressOf(source), LastLaunch);
         CheckFaults();
     }
 

@@ -17,6 +17,7 @@ public sealed partial class CudaBackend : Backend
     private readonly nint _stream;
     private readonly CudaDevice _device;
     private readonly HashSet<CudaBuffer> _buffers = [];
+    private long _synchronizations;
     private bool _isDisposed;
 
     private CudaBackend(CudaDevice device, ContextHandle context, nint? stream, CudaOptions options)
@@ -28,7 +29,7 @@ public sealed partial class CudaBackend : Backend
         {
             _ownStream = stream is null ? StreamHandle.Create(context) : null;
             _stream = stream ?? _ownStream!.Value;
-            _modules = new(context, new(DeviceArchitecture.For(device.Capability), KernelCache.Open()), options.CompilesAhead);
+            _modules = new(context, new(DeviceArchitecture.For(device.Capability), KernelCache.Open(options.CacheFolder), KernelSources.Open(options.KernelFolder)), options.CompilesAhead);
             _staging = new(context, _stream);
             _faults = AllocateFaults();
         }
@@ -59,6 +60,9 @@ public sealed partial class CudaBackend : Backend
     /// <summary>What the device is and can do.</summary>
     internal CudaDevice Device => _device;
 
+    /// <summary>How often the host has waited for the device.</summary>
+    internal long HostWaits => _synchronizations + _staging.Waits;
+
     /// <summary>The stream of all operations.</summary>
     internal nint Stream => _stream;
 
@@ -68,6 +72,8 @@ public sealed partial class CudaBackend : Backend
     public static CudaBackend Open(CudaOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (options.Context is { } hostContext)
+            ArgumentOutOfRangeException.ThrowIfZero(hostContext, nameof(CudaOptions.Context));
         CudaDevice.RequireDriver();
         CudaLibraries.RequireCompiler();
         if (options.Numerics == Numerics.Fast)
@@ -93,7 +99,8 @@ public sealed partial class CudaBackend : Backend
     public override void Synchronize()
     {
         using var scope = _context.Enter();
-        CudaError.Check(CudaDriver.cuStreamSynchronize(_stream), $"cuStreamSynchronize() after {LastLaunch}");
+        FetchFaults();
+        WaitForStream();
         CheckFaults();
     }
 
@@ -123,6 +130,12 @@ public sealed partial class CudaBackend : Backend
         _arguments.Dispose();
         _ownStream?.Dispose();
         _context.Dispose();
+    }
+
+    private void WaitForStream()
+    {
+        _synchronizations++;
+        CudaError.Check(CudaDriver.cuStreamSynchronize(_stream), $"cuStreamSynchronize() after {LastLaunch}");
     }
 
     private static nint ContextOf(nint stream)

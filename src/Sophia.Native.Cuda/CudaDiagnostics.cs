@@ -36,7 +36,7 @@ public static class CudaDiagnostics
         foreach (var wanted in architecture is null ? DeviceArchitectures() : [new DeviceArchitecture(architecture, architecture.StartsWith("compute_", StringComparison.Ordinal))])
         {
             var cache = KernelCache.Open();
-            var store = new KernelStore(wanted, cache);
+            var store = new KernelStore(wanted, cache, KernelSources.Open());
             var watch = Stopwatch.StartNew();
             void Say(string text)
             {

@@ -17,4 +17,10 @@ public sealed record CudaOptions
 
     /// <summary>Whether the first kernel that has to be compiled starts the compilation of all others of its type on the other processors. Nothing is compiled that is in the cache.</summary>
     public bool CompilesAhead { get; init; } = true;
+
+    /// <summary>A folder with the kernels' sources in the place of this assembly's; null for what SOPHIA_CUDA_KERNELS says.</summary>
+    internal string? KernelFolder { get; init; }
+
+    /// <summary>The folder of the kernel cache; null for what SOPHIA_CUDA_CACHE says.</summary>
+    internal string? CacheFolder { get; init; }
 }

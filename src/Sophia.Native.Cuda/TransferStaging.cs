@@ -11,6 +11,7 @@ internal sealed unsafe class TransferStaging : IDisposable
 {
     private const int SegmentBytes = 1 << 20;
     private const int Segments = 8;
+    private const int AsideBytes = 1024;
 
     private readonly ContextHandle _context;
     private readonly nint _stream;
@@ -25,7 +26,7 @@ internal sealed unsafe class TransferStaging : IDisposable
         _context = context;
         _stream = stream;
         using var scope = context.Enter();
-        CudaError.Check(CudaDriver.cuMemHostAlloc(out _memory, (nuint)Segments * SegmentBytes, 0), $"cuMemHostAlloc({Segments * SegmentBytes} bytes)");
+        CudaError.Check(CudaDriver.cuMemHostAlloc(out _memory, (nuint)Segments * SegmentBytes + AsideBytes, 0), $"cuMemHostAlloc({Segments * SegmentBytes + AsideBytes} bytes)");
         try
         {
             for (var i = 0; i < Segments; i++)
@@ -36,6 +37,19 @@ internal sealed unsafe class TransferStaging : IDisposable
             Dispose();
             throw;
         }
+    }
+
+    /// <summary>How often the host has waited for the device.</summary>
+    public long Waits { get; private set; }
+
+    /// <summary>What the last <see cref="FetchAside"/> brought, once the stream was waited for.</summary>
+    public ReadOnlySpan<byte> Aside => new((byte*)_memory + (long)Segments * SegmentBytes, AsideBytes);
+
+    /// <summary>Asks for a few bytes that are read after the next wait. The context is current.</summary>
+    public void FetchAside(nint source, int bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, AsideBytes);
+        CudaError.Check(CudaDriver.cuMemcpyDtoHAsync_v2((byte*)_memory + (long)Segments * SegmentBytes, source, (nuint)bytes, _stream), $"cuMemcpyDtoHAsync({bytes} bytes from 0x{source:x})");
     }
 
     /// <summary>Copies to the device; the source may be reused on return. The context is current.</summary>
@@ -84,6 +98,7 @@ internal sealed unsafe class TransferStaging : IDisposable
             for (var i = 0; i < begun; i++)
             {
                 var at = (first + i) % Segments;
+                Waits++;
                 var result = CudaDriver.cuEventSynchronize(_sent[at].Value);
                 _isPending[at] = false;
                 CudaError.Check(result, $"cuEventSynchronize() of a download after {after}");
@@ -119,6 +134,7 @@ internal sealed unsafe class TransferStaging : IDisposable
     {
         if (!_isPending[segment])
             return;
+        Waits++;
         CudaError.Check(CudaDriver.cuEventSynchronize(_sent[segment].Value), $"cuEventSynchronize() of an upload");
         _isPending[segment] = false;
     }

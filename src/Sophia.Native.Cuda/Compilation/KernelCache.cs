@@ -26,7 +26,8 @@ internal sealed class KernelCache(string folder)
     public string? WhyInMemory => _whyInMemory;
 
     /// <summary>The cache in the folder that SOPHIA_CUDA_CACHE names, or in the user's cache folder.</summary>
-    public static KernelCache Open() => new(Environment.GetEnvironmentVariable("SOPHIA_CUDA_CACHE") is { Length: > 0 } named ? Path.GetFullPath(named) : DefaultFolder());
+    /// <param name="folder">Another folder.</param>
+    public static KernelCache Open(string? folder = null) => new(Path.GetFullPath(folder ?? (Environment.GetEnvironmentVariable("SOPHIA_CUDA_CACHE") is { Length: > 0 } named ? named : DefaultFolder())));
 
     /// <summary>The image of a key, or null.</summary>
     public KernelImage? Read(string key)

@@ -17,7 +17,8 @@ internal sealed class KernelSources
     public IReadOnlyList<(string Name, string Text)> Headers { get; }
 
     /// <summary>Reads the headers; the kernels are read when they are asked for.</summary>
-    public static KernelSources Open() => new(Environment.GetEnvironmentVariable("SOPHIA_CUDA_KERNELS") is { Length: > 0 } folder ? folder : null);
+    /// <param name="folder">The folder of the sources; null for that of SOPHIA_CUDA_KERNELS, or the resources without it.</param>
+    public static KernelSources Open(string? folder = null) => new(folder ?? (Environment.GetEnvironmentVariable("SOPHIA_CUDA_KERNELS") is { Length: > 0 } named ? named : null));
 
     /// <summary>The text of a kernel file.</summary>
     public string Read(KernelFile file)
@@ -26,7 +27,7 @@ internal sealed class KernelSources
         if (_folder is not null)
         {
             var path = Path.Combine(_folder, name);
-            return File.Exists(path) ? File.ReadAllText(path) : throw new CudaException($"SOPHIA_CUDA_KERNELS: {path} is missing.");
+            return File.Exists(path) ? File.ReadAllText(path) : throw new FileNotFoundException($"The kernel source {path} is missing.");
         }
         return Resource(name) ?? throw new NotSupportedException($"This build has no kernel file {name}.");
     }
@@ -37,7 +38,7 @@ internal sealed class KernelSources
         if (folder is not null)
         {
             if (!Directory.Exists(folder))
-                throw new CudaException($"SOPHIA_CUDA_KERNELS: the folder {folder} is missing.");
+                throw new DirectoryNotFoundException($"The folder of kernel sources {folder} is missing.");
             foreach (var path in Directory.EnumerateFiles(folder, "*.cuh"))
                 headers.Add((Path.GetFileName(path), File.ReadAllText(path)));
         }

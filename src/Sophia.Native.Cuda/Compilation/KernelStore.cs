@@ -11,18 +11,19 @@ internal sealed class KernelStore
 {
     private const int KeyCharacters = 40;
 
-    private readonly KernelSources _sources = KernelSources.Open();
+    private readonly KernelSources _sources;
     private readonly KernelCompiler _compiler;
     private readonly string _identity;
     private readonly ConcurrentDictionary<KernelSpecialization, Lazy<KernelImage>> _images = [];
     private int _compiledCount;
 
     /// <summary>Opens the store for an architecture; NVRTC is loaded.</summary>
-    public KernelStore(DeviceArchitecture architecture, KernelCache cache)
+    public KernelStore(DeviceArchitecture architecture, KernelCache cache, KernelSources sources)
     {
+        _sources = sources;
         Architecture = architecture;
         Cache = cache;
-        _compiler = new(_sources);
+        _compiler = new(sources);
         CompilerVersion = Nvrtc.nvrtcVersion(out var major, out var minor) == 0 ? $"{major}.{minor}" : "of unknown version";
         _identity = $"{CompilerVersion} {CompilerFile()}";
     }

@@ -25,27 +25,37 @@ internal static class Emulator
     /// <summary>The root of the repository.</summary>
     public static string Repository { get; } = FindRepository();
 
+    private static string Sources { get; } = Path.Combine(Repository, "tests", "emulator");
+
     private static string? Prepare()
     {
         if (IsReplacedByGpu || Library.Length > 0)
             return null;
         if (!HasCompiler())
             return "SKIPPED, NOT PASSED: g++ is not on the PATH, so that the CUDA emulator cannot be built.";
-        var library = Path.Combine(Path.GetTempPath(), $"sophia-cuda-emulator-{Environment.UserName}", SourceHash(), "libsophia_cuda_emulator.so");
+        var folder = Path.Combine(Path.GetTempPath(), $"sophia-cuda-emulator-{Environment.UserName}", SourceHash());
+        var library = Path.Combine(folder, "libsophia_cuda_emulator.so");
         if (!File.Exists(library))
-            Build(library);
+            Build(folder);
         Environment.SetEnvironmentVariable(Variable, library);
         return null;
     }
 
-    private static void Build(string library)
+    /// <summary>Builds beside the place and renames, so that several test programs may begin at once.</summary>
+    private static void Build(string folder)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(library)!);
-        var partial = $"{library}.{Environment.ProcessId}";
-        var (code, output) = Run("bash", Path.Combine(Repository, "tests", "emulator", "build.sh"), partial);
+        var partial = $"{folder}.{Environment.ProcessId}";
+        var (code, output) = Run("sh", Path.Combine(Sources, "build.sh"), partial);
         if (code != 0)
             throw new InvalidOperationException($"tests/emulator/build.sh failed with {code}:\n{output}");
-        File.Move(partial, library, overwrite: true);
+        try
+        {
+            Directory.Move(partial, folder);
+        }
+        catch (IOException) when (Directory.Exists(folder))
+        {
+            Directory.Delete(partial, recursive: true);
+        }
     }
 
     private static bool HasCompiler()
@@ -63,7 +73,9 @@ internal static class Emulator
     private static string SourceHash()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var files = Directory.GetFiles(Path.Combine(Repository, "tests", "emulator"), "*", SearchOption.AllDirectories);
+        // The library knows the folder of its headers, so that the same sources elsewhere are another library.
+        hash.AppendData(Encoding.UTF8.GetBytes(Sources));
+        var files = Directory.GetFiles(Sources, "*", SearchOption.AllDirectories);
         Array.Sort(files, StringComparer.Ordinal);
         foreach (var file in files)
         {
