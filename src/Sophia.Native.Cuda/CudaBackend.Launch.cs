@@ -51,7 +51,7 @@ public sealed partial class CudaBackend
     /// <summary>Launches what <see cref="Begin"/> began.</summary>
     internal unsafe void Run(CompiledKernel kernel, ArgumentBlock arguments, long blocksX, long blocksY, long blocksZ, int threads, int sharedBytes)
     {
-        using var scope = _context.Enter();
+        using var scope = Enter();
         if (!kernel.IsLayoutChecked)
             CheckLayout(kernel, arguments);
         if (sharedBytes > kernel.AllowedSharedBytes)

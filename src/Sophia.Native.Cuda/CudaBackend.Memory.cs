@@ -12,7 +12,7 @@ public sealed partial class CudaBackend
     public override DeviceBuffer Allocate(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
-        using var scope = _context.Enter();
+        using var scope = Enter();
         var buffer = AllocateRaw(bytes);
         var result = CudaDriver.cuMemsetD8Async(buffer.Address, 0, (nuint)bytes, _stream);
         if (result != CudaResult.Success)
@@ -39,7 +39,7 @@ public sealed partial class CudaBackend
         ref var buffer = ref _scratchBuffers[(int)slot];
         if (buffer is null || buffer.Bytes < bytes)
         {
-            using var scope = _context.Enter();
+            using var scope = Enter();
             var grown = Math.Max(bytes, buffer is null ? 0 : buffer.Bytes + buffer.Bytes / 2);
             buffer?.Dispose();
             buffer = null;
@@ -78,7 +78,7 @@ public sealed partial class CudaBackend
     {
         if (source.IsEmpty)
             return;
-        using var scope = _context.Enter();
+        using var scope = Enter();
         _staging.Upload(AddressOf(destination), source);
     }
 
@@ -90,7 +90,7 @@ public sealed partial class CudaBackend
             Synchronize();
             return;
         }
-        using var scope = _context.Enter();
+        using var scope = Enter();
         FetchFaults();
         _staging.Download(destination, AddressOf(source), LastLaunch);
         CheckFaults();

@@ -98,7 +98,7 @@ public sealed partial class CudaBackend : Backend
     /// <inheritdoc/>
     public override void Synchronize()
     {
-        using var scope = _context.Enter();
+        using var scope = Enter();
         FetchFaults();
         WaitForStream();
         CheckFaults();
@@ -130,6 +130,13 @@ public sealed partial class CudaBackend : Backend
         _arguments.Dispose();
         _ownStream?.Dispose();
         _context.Dispose();
+    }
+
+    /// <summary>Makes the context current until the scope ends.</summary>
+    private ContextHandle.Scope Enter()
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        return _context.Enter();
     }
 
     private void WaitForStream()

@@ -5,11 +5,9 @@ namespace Sophia.Native.Cuda.Interop;
 /// <summary>A driver object that lives in a context and keeps it alive until it is destroyed itself.</summary>
 internal abstract class ContextBoundHandle : SafeHandle
 {
-    private readonly ContextHandle _context;
-
     protected ContextBoundHandle(ContextHandle context, nint value, bool isOwned = true) : base(0, isOwned)
     {
-        _context = context;
+        Context = context;
         var isHeld = false;
         context.DangerousAddRef(ref isHeld);
         SetHandle(value);
@@ -17,16 +15,19 @@ internal abstract class ContextBoundHandle : SafeHandle
 
     public override bool IsInvalid => handle == 0;
 
+    /// <summary>Where the object lives.</summary>
+    protected ContextHandle Context { get; }
+
     /// <summary>The object itself, for calls on the way of a launch.</summary>
     public nint Value => handle;
 
     protected override bool ReleaseHandle()
     {
-        var isCurrent = CudaDriver.cuCtxPushCurrent_v2(_context.Value) == CudaResult.Success;
+        var isCurrent = CudaDriver.cuCtxPushCurrent_v2(Context.Value) == CudaResult.Success;
         var isDestroyed = Destroy();
         if (isCurrent)
             CudaDriver.cuCtxPopCurrent_v2(out _);
-        _context.DangerousRelease();
+        Context.DangerousRelease();
         return isDestroyed;
     }
 

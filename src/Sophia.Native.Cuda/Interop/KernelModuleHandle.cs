@@ -43,6 +43,7 @@ internal sealed unsafe class KernelModuleHandle : ContextBoundHandle
     /// <param name="title">What the image is, for the message.</param>
     public nint Function(string name, string title)
     {
+        using var scope = Context.Enter();
         Span<byte> text = stackalloc byte[256];
         text[Encoding.UTF8.GetBytes(name, text[..^1])] = 0;
         fixed (byte* bytes = text)
