@@ -31,7 +31,8 @@ struct EmulatorKernel
 /// The one object a module exports, by the name emulator_module.
 struct EmulatorModule
 {
-    unsigned interface_version;
+    /// Of the headers and the processor it was compiled for: an image of another one is refused, so that a cache cannot bring back what no longer fits.
+    unsigned long long environment;
     /// The virtual or real architecture it was compiled for, 80 or 90, and whether its accesses are reported.
     int architecture, checked;
     int kernel_count;
@@ -40,8 +41,6 @@ struct EmulatorModule
     const unsigned char* program;
     unsigned long long program_bytes;
 };
-
-constexpr unsigned EMULATOR_INTERFACE_VERSION = 1;
 
 extern "C"
 {

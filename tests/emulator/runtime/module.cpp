@@ -179,9 +179,9 @@ std::unique_ptr<Module> open_module(const std::vector<unsigned char>& sealed, st
     }
     module->description = static_cast<const EmulatorModule*>(dlsym(module->library, "emulator_module"));
     link_map* map = nullptr;
-    if (module->description == nullptr || module->description->interface_version != EMULATOR_INTERFACE_VERSION || dlinfo(module->library, RTLD_DI_LINKMAP, &map) != 0)
+    if (module->description == nullptr || module->description->environment != kernel_environment() || dlinfo(module->library, RTLD_DI_LINKMAP, &map) != 0)
     {
-        why = "the image is of another version of the emulator";
+        why = "the image is of another version of the emulator or another processor";
         return nullptr;
     }
     module->code.base = map->l_addr;

@@ -47,5 +47,7 @@ std::string image_as_text(const std::vector<unsigned char>& image, const std::st
 
 /// Opens a sealed library; null, and why, if it cannot be.
 std::unique_ptr<Module> open_module(const std::vector<unsigned char>& image, std::string& why);
+/// A hash of the headers that kernels are compiled with and of this processor.
+uint64_t kernel_environment();
 uint64_t checksum(const void* data, size_t bytes, uint64_t start = 1469598103934665603ull);
 }

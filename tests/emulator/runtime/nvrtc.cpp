@@ -34,6 +34,28 @@ namespace emulator
 {
 namespace
 {
+std::string processor_features()
+{
+    std::ifstream file("/proc/cpuinfo");
+    std::string line;
+    while (std::getline(file, line))
+        if (line.compare(0, 5, "flags") == 0)
+            return line;
+    return "";
+}
+}
+
+uint64_t kernel_environment()
+{
+    static const uint64_t environment = [] {
+        std::string text = std::string(emulator_header_text) + emulator_abi_text + processor_features();
+        return checksum(text.data(), text.size());
+    }();
+    return environment;
+}
+
+namespace
+{
 enum NvrtcResult
 {
     NVRTC_SUCCESS = 0,
@@ -218,21 +240,11 @@ private:
     std::string path_;
 };
 
-/// Where this library lies, so that kernels are linked against it, and a hash of the processor's features, because kernels are compiled for it.
+/// Where this library lies: kernels are linked against it.
 std::string own_path()
 {
     Dl_info info;
     return dladdr(reinterpret_cast<const void*>(&own_path), &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
-}
-
-std::string processor_features()
-{
-    std::ifstream file("/proc/cpuinfo");
-    std::string line;
-    while (std::getline(file, line))
-        if (line.compare(0, 5, "flags") == 0)
-            return line;
-    return "";
 }
 
 struct Kernel
@@ -322,7 +334,7 @@ template <class... A, void (*f)(A...)> struct kernel<void(A...), f>
     text += "asm(\".section .rodata\\nemulator_program_text: .incbin \\\"" + folder + "/program\\\"\\nemulator_program_end: .byte 0\\n.previous\");\n";
     text += "extern \"C\" const unsigned char emulator_program_text[] __attribute__((visibility(\"hidden\")));\nextern \"C\" const unsigned char emulator_program_end[] __attribute__((visibility(\"hidden\")));\n";
     text += "extern \"C\" __attribute__((visibility(\"default\"))) EmulatorModule emulator_module;\n";
-    text += "EmulatorModule emulator_module = {" + std::to_string(EMULATOR_INTERFACE_VERSION) + ", " + std::to_string(request.architecture) + ", " + std::to_string(checked) + ", " + std::to_string(kernels.size()) +
+    text += "EmulatorModule emulator_module = {" + std::to_string(kernel_environment()) + "ull, " + std::to_string(request.architecture) + ", " + std::to_string(checked) + ", " + std::to_string(kernels.size()) +
             ", emulator_kernels, emulator_program_text, 0};\n";
     text += "__attribute__((constructor, no_sanitize(\"thread\"))) static void emulator_measure_program() { emulator_module.program_bytes = static_cast<unsigned long long>(emulator_program_end - emulator_program_text); }\n";
     return text;
@@ -377,7 +389,7 @@ int compile(Program& program, int count, const char* const* option_texts)
     std::string record = program_record(program, count, option_texts);
     // The sanitizer's library is not linked: access.cpp answers its calls.
     const std::vector<std::string> link = {"-fpreprocessed", "kernels.ii", "-shared", "-o", "kernels.so", "-Wl,-z,defs", "-nostdlib", own_path(), "-lm", "-lc", "-lgcc"};
-    std::string everything = record + emulator_header_text + emulator_abi_text + registration({}, request, checked, "") + processor_features();
+    std::string everything = record + registration({}, request, checked, "");
     for (const std::string& flag : flags)
         everything += "\n" + flag;
     for (const std::string& flag : link)
