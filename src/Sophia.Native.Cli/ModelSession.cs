@@ -41,10 +41,13 @@ internal sealed class ModelSession : IDisposable
     /// <summary>Opens the backend that the options name, behind a profile where one is asked for.</summary>
     public static Backend OpenBackend(ParseResult parsed, bool isProfiled = true)
     {
-        if (parsed.GetValue(SharedOptions.Precision) == "bf16")
-            throw new UsageException("--precision bf16: the cpu backend computes in fp32 in this version; leave the option out.");
         string? skipped = null;
         var backend = Backend.Open(parsed.GetValue(SharedOptions.Backend)!, SharedOptions.BackendOptionsOf(parsed, (_, reason) => skipped = reason.Split(". ")[0]));
+        if (!backend.Supports(SharedOptions.StorageOf(parsed)))
+        {
+            backend.Dispose();
+            throw new UsageException($"--precision bf16: expected a backend that stores bf16, such as --backend cuda, found {backend.Description}, which works in fp32 alone{(skipped is null ? "" : $" ({skipped})")}: leave the option out.");
+        }
         if (skipped is not null)
             new CommandOutput(parsed).Note($"{skipped}; {backend.Description} is used (sophia doctor says more).");
         return isProfiled && parsed.GetValue(SharedOptions.Profile) is { } path ? new ProfilingBackend(backend, new(path, new(parsed))) : backend;
@@ -62,7 +65,7 @@ internal sealed class ModelSession : IDisposable
         try
         {
             var layout = new ParameterLayout(processor.Config);
-            parameters = new(backend, layout, trained);
+            parameters = new(backend, layout, SharedOptions.StorageOf(parsed), trained);
             var found = CheckpointReader.Read(folder, layout, parameters);
             return new(folder, backend, processor, parameters, new(processor.Config, parameters, processor.ImageTokenId), found);
         }

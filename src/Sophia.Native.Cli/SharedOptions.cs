@@ -9,7 +9,7 @@ internal static class SharedOptions
 
     public static readonly Option<string> Backend = new("--backend") { Description = "auto, cpu or cuda, with an optional :device", DefaultValueFactory = _ => "auto", Recursive = true };
 
-    public static readonly Option<string> Precision = new("--precision") { Description = "fp32 (bf16 needs a backend that computes in it)", DefaultValueFactory = _ => "fp32", Recursive = true };
+    public static readonly Option<string> Precision = new("--precision") { Description = "in which type parameters and activations are stored: fp32, or bf16 on a backend that supports it (cuda); sums, statistics and the optimizer's parameters are fp32 either way", DefaultValueFactory = _ => "fp32", Recursive = true };
 
     public static readonly Option<string> Numerics = new("--numerics") { Description = "matrix products of the cuda backend: invariant (own ones, the same bits in any batch) or fast (cuBLASLt)", DefaultValueFactory = _ => "invariant", Recursive = true };
 
@@ -28,6 +28,9 @@ internal static class SharedOptions
     /// <summary>The seed as the generators take it.</summary>
     public static ulong SeedOf(ParseResult parsed) => parsed.GetValue(Seed) is >= 0 and var seed ? (ulong)seed
         : throw new UsageException($"--seed: expected 0 or more, found {parsed.GetValue(Seed)}.");
+
+    /// <summary>The type in which parameters and activations are stored.</summary>
+    public static ElementType StorageOf(ParseResult parsed) => parsed.GetValue(Precision) == "bf16" ? ElementType.BFloat16 : ElementType.Float32;
 
     /// <summary>What a backend is opened with.</summary>
     /// <param name="parsed">The command line.</param>

@@ -3,11 +3,11 @@ namespace Sophia.Native.Models;
 /// <summary>The memory of the decoder for up to N packed tokens: activations of every layer when training, of one layer otherwise.</summary>
 public sealed class DecoderActivations
 {
-    internal DecoderActivations(Arena arena, TextConfig config, long tokens, bool training)
+    internal DecoderActivations(Arena arena, TextConfig config, ElementType storage, long tokens, bool training)
     {
-        Embeddings = arena.Take("embeddings", tokens, config.HiddenSize);
-        Branch = arena.Take("decoder branch", tokens, config.HiddenSize);
-        FinalNorm = arena.Take("final norm", tokens, config.HiddenSize);
+        Embeddings = arena.Take("embeddings", tokens, config.HiddenSize, storage);
+        Branch = arena.Take("decoder branch", tokens, config.HiddenSize, storage);
+        FinalNorm = arena.Take("final norm", tokens, config.HiddenSize, storage);
         FinalInverse = arena.Take("final inverse", 1, tokens);
         Layers = new DecoderLayerActivations[config.LayerCount];
         var mark = arena.Mark();
@@ -16,11 +16,11 @@ public sealed class DecoderActivations
         {
             if (!training)
                 arena.Release(mark);
-            Layers[layer] = new(arena, config, tokens, input, training);
+            Layers[layer] = new(arena, config, storage, tokens, input, training);
             input = Layers[layer].Output;
         }
         if (training)
-            Gradients = new(arena, config, tokens);
+            Gradients = new(arena, config, storage, tokens);
     }
 
     /// <summary>[N, C]: token embeddings with the visual tokens spliced in.</summary>

@@ -3,21 +3,21 @@ namespace Sophia.Native.Models;
 /// <summary>What a layer of the decoder leaves for its backward pass.</summary>
 public sealed class DecoderLayerActivations
 {
-    internal DecoderLayerActivations(Arena arena, TextConfig config, long tokens, DeviceView input, bool exclusiveOutput)
+    internal DecoderLayerActivations(Arena arena, TextConfig config, ElementType storage, long tokens, DeviceView input, bool exclusiveOutput)
     {
         var hidden = config.HiddenSize;
         Input = input;
-        Norm1 = arena.Take("decoder norm 1", tokens, hidden);
+        Norm1 = arena.Take("decoder norm 1", tokens, hidden, storage);
         Inverse1 = arena.Take("decoder inverse 1", 1, tokens);
-        QueryKeyValue = arena.Take("decoder qkv", tokens, config.QueryKeyValueSize);
-        Attention = arena.Take("decoder attention", tokens, config.HeadCount * config.HeadSize);
+        QueryKeyValue = arena.Take("decoder qkv", tokens, config.QueryKeyValueSize, storage);
+        Attention = arena.Take("decoder attention", tokens, config.HeadCount * config.HeadSize, storage);
         LogSumExp = arena.Take("decoder log-sum-exp", tokens, config.HeadCount);
-        Middle = arena.Take("decoder middle", tokens, hidden);
-        Norm2 = arena.Take("decoder norm 2", tokens, hidden);
+        Middle = arena.Take("decoder middle", tokens, hidden, storage);
+        Norm2 = arena.Take("decoder norm 2", tokens, hidden, storage);
         Inverse2 = arena.Take("decoder inverse 2", 1, tokens);
-        GateUp = arena.Take("decoder gate and up", tokens, 2 * config.FeedForwardSize);
-        SwiGlu = arena.Take("decoder swiglu", tokens, config.FeedForwardSize);
-        Output = exclusiveOutput ? arena.Take("decoder output", tokens, hidden) : input;
+        GateUp = arena.Take("decoder gate and up", tokens, 2 * config.FeedForwardSize, storage);
+        SwiGlu = arena.Take("decoder swiglu", tokens, config.FeedForwardSize, storage);
+        Output = exclusiveOutput ? arena.Take("decoder output", tokens, hidden, storage) : input;
     }
 
     internal DeviceView Input { get; }

@@ -6,7 +6,7 @@ public sealed class KeyValueCache
     private readonly DeviceView[] _keys;
     private readonly DeviceView[] _values;
 
-    internal KeyValueCache(Arena arena, TextConfig config, int slots, int capacity)
+    internal KeyValueCache(Arena arena, TextConfig config, ElementType storage, int slots, int capacity)
     {
         Slots = slots;
         Capacity = capacity;
@@ -15,8 +15,8 @@ public sealed class KeyValueCache
         var columns = config.KeyValueHeadCount * config.HeadSize;
         for (var layer = 0; layer < config.LayerCount; layer++)
         {
-            _keys[layer] = arena.Take("key cache", (long)slots * capacity, columns);
-            _values[layer] = arena.Take("value cache", (long)slots * capacity, columns);
+            _keys[layer] = arena.Take("key cache", (long)slots * capacity, columns, storage);
+            _values[layer] = arena.Take("value cache", (long)slots * capacity, columns, storage);
         }
     }
 

@@ -12,6 +12,9 @@ public sealed record ModelPlan
     /// <summary>I, the most image tiles of a batch.</summary>
     public required int MaximumTiles { get; init; }
 
+    /// <summary>The type of activations and their gradients: that of the model's parameters, <see cref="ParameterSet.Storage"/>. Statistics, logits and what is per token are Float32 whatever it is.</summary>
+    public ElementType Storage { get; init; }
+
     /// <summary>Whether the decoder's activations are kept for a backward pass.</summary>
     public bool Training { get; init; }
 

@@ -118,9 +118,9 @@ public sealed class ModelWorkspace : IDisposable
         {
             var tileSize = plan.TileSize == 0 ? config.TileSize : plan.TileSize;
             Batch = new(arena, backend, config, plan, tileSize);
-            Vision = new(arena, backend, config.Vision, tileSize, plan.MaximumTiles, plan.TrainsVision);
-            Projector = new(arena, config, (long)plan.MaximumTiles * Vision.Grid * Vision.Grid / 4, plan.TrainsProjector || plan.TrainsVision);
-            Decoder = new(arena, config.Text, plan.MaximumTokens, plan.Training);
+            Vision = new(arena, backend, config.Vision, plan.Storage, tileSize, plan.MaximumTiles, plan.TrainsVision);
+            Projector = new(arena, config, plan.Storage, (long)plan.MaximumTiles * Vision.Grid * Vision.Grid / 4, plan.TrainsProjector || plan.TrainsVision);
+            Decoder = new(arena, config.Text, plan.Storage, plan.MaximumTokens, plan.Training);
             HeadWorkspace = arena.Take("logits of a chunk", Math.Min(plan.HeadChunk, plan.MaximumTokens), config.Text.VocabularySize);
             Results = new()
             {

@@ -6,7 +6,7 @@ namespace Sophia.Native.Models;
 /// </summary>
 public sealed class ParameterLayout
 {
-    /// <summary>Every parameter begins at a multiple of this many elements: 64 bytes of float, a cache line and an AVX-512 register.</summary>
+    /// <summary>Every parameter begins at a multiple of this many elements: 64 bytes of float, a cache line and an AVX-512 register, or 32 bytes of BFloat16.</summary>
     public const int Alignment = 16;
 
     private readonly Dictionary<string, Parameter> _byName;

@@ -3,22 +3,22 @@ namespace Sophia.Native.Models;
 /// <summary>The memory of the projector for up to M visual tokens.</summary>
 public sealed class ProjectorActivations
 {
-    internal ProjectorActivations(Arena arena, InternVLConfig config, long visualTokens, bool training)
+    internal ProjectorActivations(Arena arena, InternVLConfig config, ElementType storage, long visualTokens, bool training)
     {
         var (input, output) = (config.ProjectorInputSize, config.Text.HiddenSize);
-        Shuffled = arena.Take("pixel shuffle", visualTokens, input);
-        Norm = arena.Take("projector norm", visualTokens, input);
+        Shuffled = arena.Take("pixel shuffle", visualTokens, input, storage);
+        Norm = arena.Take("projector norm", visualTokens, input, storage);
         Mean = arena.Take("projector mean", 1, visualTokens);
         Inverse = arena.Take("projector inverse deviation", 1, visualTokens);
-        FeedForward1 = arena.Take("projector fc1", visualTokens, output);
-        Gelu = arena.Take("projector gelu", visualTokens, output);
-        Output = arena.Take("visual tokens", visualTokens, output);
+        FeedForward1 = arena.Take("projector fc1", visualTokens, output, storage);
+        Gelu = arena.Take("projector gelu", visualTokens, output, storage);
+        Output = arena.Take("visual tokens", visualTokens, output, storage);
         if (!training)
             return;
-        DOutput = arena.Take("d visual tokens", visualTokens, output);
-        DHidden = arena.Take("d projector hidden", visualTokens, output);
-        DNorm = arena.Take("d projector norm", visualTokens, input);
-        DShuffled = arena.Take("d pixel shuffle", visualTokens, input);
+        DOutput = arena.Take("d visual tokens", visualTokens, output, storage);
+        DHidden = arena.Take("d projector hidden", visualTokens, output, storage);
+        DNorm = arena.Take("d projector norm", visualTokens, input, storage);
+        DShuffled = arena.Take("d pixel shuffle", visualTokens, input, storage);
     }
 
     /// <summary>[M, C]: the visual tokens.</summary>

@@ -3,20 +3,20 @@ namespace Sophia.Native.Models;
 /// <summary>The memory of the vision encoder for up to I tiles of one size: activations of every layer when training, of one layer otherwise.</summary>
 public sealed class VisionActivations
 {
-    internal VisionActivations(Arena arena, Backend backend, VisionConfig config, int tileSize, int maximumTiles, bool training)
+    internal VisionActivations(Arena arena, Backend backend, VisionConfig config, ElementType storage, int tileSize, int maximumTiles, bool training)
     {
         var side = tileSize / config.PatchSize;
         Grid = side;
         TokensPerTile = 1 + side * side;
         MaximumTiles = maximumTiles;
         long rows = (long)maximumTiles * TokensPerTile;
-        Patches = arena.Take("patches", (long)maximumTiles * side * side, config.PatchLength);
-        PatchEmbeddings = arena.Take("patch embeddings", (long)maximumTiles * side * side, config.HiddenSize);
+        Patches = arena.Take("patches", (long)maximumTiles * side * side, config.PatchLength, storage);
+        PatchEmbeddings = arena.Take("patch embeddings", (long)maximumTiles * side * side, config.HiddenSize, storage);
         if (side != config.Grid)
-            Positions = arena.Take("interpolated positions", TokensPerTile, config.HiddenSize);
+            Positions = arena.Take("interpolated positions", TokensPerTile, config.HiddenSize, storage);
         TileOffsets = arena.Take("tile offsets", 1, maximumTiles + 1, ElementType.Int32);
         TileLengths = arena.Take("tile lengths", 1, Math.Max(1, maximumTiles), ElementType.Int32);
-        Embeddings = arena.Take("vision embeddings", rows, config.HiddenSize);
+        Embeddings = arena.Take("vision embeddings", rows, config.HiddenSize, storage);
         Layers = new VisionLayerActivations[config.LayerCount];
         var mark = arena.Mark();
         var input = Embeddings;
@@ -24,11 +24,11 @@ public sealed class VisionActivations
         {
             if (!training)
                 arena.Release(mark);
-            Layers[layer] = new(arena, config, rows, input, training);
+            Layers[layer] = new(arena, config, storage, rows, input, training);
             input = Layers[layer].Output;
         }
         if (training)
-            Gradients = new(arena, config, rows, TokensPerTile);
+            Gradients = new(arena, config, storage, rows, TokensPerTile);
         UploadTileOffsets(backend);
     }
 

@@ -3,31 +3,31 @@ namespace Sophia.Native.Models;
 /// <summary>What a layer of the vision encoder leaves for its backward pass; N = I * (1 + P) rows.</summary>
 public sealed class VisionLayerActivations
 {
-    internal VisionLayerActivations(Arena arena, VisionConfig config, long rows, DeviceView input, bool exclusiveOutput)
+    internal VisionLayerActivations(Arena arena, VisionConfig config, ElementType storage, long rows, DeviceView input, bool exclusiveOutput)
     {
         var (hidden, feedForward) = (config.HiddenSize, config.FeedForwardSize);
         Input = input;
-        Norm1 = arena.Take("vision norm 1", rows, hidden);
+        Norm1 = arena.Take("vision norm 1", rows, hidden, storage);
         Mean1 = arena.Take("vision mean 1", 1, rows);
         Inverse1 = arena.Take("vision inverse 1", 1, rows);
-        QueryKeyValue = arena.Take("vision qkv", rows, 3 * hidden);
+        QueryKeyValue = arena.Take("vision qkv", rows, 3 * hidden, storage);
         if (config.HasQueryKeyNorm)
         {
-            NormedQueryKey = arena.Take("vision normed qk", rows, 2 * hidden);
+            NormedQueryKey = arena.Take("vision normed qk", rows, 2 * hidden, storage);
             InverseQuery = arena.Take("vision inverse q", 1, rows);
             InverseKey = arena.Take("vision inverse k", 1, rows);
         }
-        Attention = arena.Take("vision attention", rows, hidden);
+        Attention = arena.Take("vision attention", rows, hidden, storage);
         LogSumExp = arena.Take("vision log-sum-exp", rows, config.HeadCount);
-        Projection = arena.Take("vision projection", rows, hidden);
-        Middle = arena.Take("vision middle", rows, hidden);
-        Norm2 = arena.Take("vision norm 2", rows, hidden);
+        Projection = arena.Take("vision projection", rows, hidden, storage);
+        Middle = arena.Take("vision middle", rows, hidden, storage);
+        Norm2 = arena.Take("vision norm 2", rows, hidden, storage);
         Mean2 = arena.Take("vision mean 2", 1, rows);
         Inverse2 = arena.Take("vision inverse 2", 1, rows);
-        FeedForward1 = arena.Take("vision fc1", rows, feedForward);
-        Gelu = arena.Take("vision gelu", rows, feedForward);
-        FeedForward2 = arena.Take("vision fc2", rows, hidden);
-        Output = exclusiveOutput ? arena.Take("vision output", rows, hidden) : input;
+        FeedForward1 = arena.Take("vision fc1", rows, feedForward, storage);
+        Gelu = arena.Take("vision gelu", rows, feedForward, storage);
+        FeedForward2 = arena.Take("vision fc2", rows, hidden, storage);
+        Output = exclusiveOutput ? arena.Take("vision output", rows, hidden, storage) : input;
     }
 
     internal DeviceView Input { get; }

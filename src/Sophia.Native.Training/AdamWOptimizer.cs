@@ -17,15 +17,18 @@ public sealed class AdamWOptimizer : IDisposable
     /// <param name="parameters">What is trained.</param>
     /// <param name="options">The constants.</param>
     /// <exception cref="ArgumentException">Nothing is trained.</exception>
+    /// <exception cref="NotSupportedException">The backend does not store the moments' type.</exception>
     public AdamWOptimizer(ParameterSet parameters, AdamWOptions options)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(options);
         if (parameters.TrainedCount == 0)
             throw new ArgumentException("Expected at least one group to train, found all frozen: leave out one of \"freeze\".", nameof(parameters));
+        if (!parameters.Backend.Supports(options.Moments))
+            throw new NotSupportedException($"The backend '{parameters.Backend.Name}' ({parameters.Backend.Description}) does not store moments as {options.Moments}: set \"moments\" of the optimizer to fp32, or open a backend that supports {options.Moments}.");
         _parameters = parameters;
         Options = options;
-        var bytes = parameters.TrainedCount * sizeof(float);
+        var bytes = parameters.TrainedCount * options.Moments.Size();
         _firstMoments = parameters.Backend.Allocate(bytes);
         _secondMoments = parameters.Backend.Allocate(bytes);
         _state = parameters.Backend.Allocate(Backend.GradientStateLength * sizeof(float));
@@ -37,11 +40,14 @@ public sealed class AdamWOptimizer : IDisposable
     /// <summary>Number of updates taken.</summary>
     public int StepCount { get; set; }
 
+    /// <summary>Bytes of the moments.</summary>
+    public long Bytes => _firstMoments.Bytes + _secondMoments.Bytes;
+
     /// <summary>First moments, in the order of the gradient arena.</summary>
-    public DeviceView FirstMoments => _firstMoments.AsView();
+    public DeviceView FirstMoments => _firstMoments.AsView(Options.Moments);
 
     /// <summary>Second moments, in the order of the gradient arena.</summary>
-    public DeviceView SecondMoments => _secondMoments.AsView();
+    public DeviceView SecondMoments => _secondMoments.AsView(Options.Moments);
 
     /// <summary>[4]: gradient norm before clipping, clip factor, finite flag, reserve.</summary>
     public DeviceView State => _state.AsView();
@@ -59,7 +65,8 @@ public sealed class AdamWOptimizer : IDisposable
         {
             var segment = _parameters.TrainedSegments[i];
             var offset = _parameters.GradientOffset(segment);
-            _parameters.Backend.AdamW(_parameters.Values.ColumnRange(segment.Offset, segment.Length), FirstMoments.ColumnRange(offset, segment.Length),
+            var (parameters, workingCopy) = _parameters.Trained(segment);
+            _parameters.Backend.AdamW(parameters, FirstMoments.ColumnRange(offset, segment.Length),
                 SecondMoments.ColumnRange(offset, segment.Length), _parameters.Gradients.ColumnRange(offset, segment.Length), State, new()
                 {
                     LearningRate = learningRate,
@@ -68,7 +75,9 @@ public sealed class AdamWOptimizer : IDisposable
                     Epsilon = Options.Epsilon,
                     WeightDecay = segment.Decays ? Options.WeightDecay : 0,
                     Step = StepCount,
-                });
+                    // Elements are numbered within a segment, so that each has random bits of its own.
+                    Seed = Options.RoundingSeed + ((ulong)i << 32),
+                }, workingCopy);
         }
     }
 

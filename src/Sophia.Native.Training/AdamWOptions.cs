@@ -15,6 +15,12 @@ public sealed record AdamWOptions
     /// <summary>Decoupled weight decay of parameters with two or more dimensions in the file.</summary>
     public double WeightDecay { get; init; } = 0.05;
 
+    /// <summary>In which type the moments are kept: Float32, or BFloat16 with stochastic rounding, which halves their memory.</summary>
+    public ElementType Moments { get; init; }
+
+    /// <summary>Seed of stochastic rounding; of no effect where nothing is rounded.</summary>
+    public ulong RoundingSeed { get; init; }
+
     /// <summary>Gradients are scaled down to this norm; infinity for no clipping.</summary>
     public double GradientClip { get; init; } = 1.0;
 }

@@ -29,6 +29,7 @@ public sealed class Trainer : IDisposable
         Optimizer = new(model.Parameters, options.Optimizer);
         _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, options.MicroBatch with
         {
+            Storage = model.Parameters.Storage,
             Training = true,
             TrainsProjector = model.Parameters.IsTrained(ParameterGroup.Projector),
             TrainsVision = model.Parameters.IsTrained(ParameterGroup.Vision),

@@ -36,7 +36,7 @@ internal static class StepTable
         var median = seconds[seconds.Length / 2];
         var culture = CultureInfo.InvariantCulture;
         // Parameters; gradients and two moments of what is trained; activations.
-        var bytes = sizeof(float) * (model.Parameters.Values.Length + 3 * model.Parameters.TrainedCount) + trainer.WorkspaceBytes;
+        var bytes = model.Parameters.Bytes + trainer.Optimizer.Bytes + trainer.WorkspaceBytes;
         table.Row(model.Parameters.Layout.ParameterCount.ToString("N0", culture), model.Tokens.ToString(culture), options.Tiles.ToString(culture), median.ToString("0.0000", culture),
             ((seconds[^1] - seconds[0]) / median).ToString("0 %", culture), (model.Tokens / median).ToString("0", culture), (model.StepOperations / median / 1e12).ToString("0.00", culture),
             first.Loss.ToString("0.0000", culture), last.Loss.ToString("0.0000", culture), (bytes / 1e9).ToString("0.00", culture));

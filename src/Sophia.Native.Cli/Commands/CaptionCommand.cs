@@ -46,7 +46,7 @@ internal static class CaptionCommand
         var drawn = sampling.Options(parsed);
         var generation = session.Generation(drawn, sampling.MaximumNewTokens(parsed));
         // What decides a caption beside its image, seed and number: a resumed store takes nothing else.
-        store.Settle("captioner", new Dictionary<string, string>
+        var settled = new Dictionary<string, string>
         {
             ["model"] = ModelFingerprint.Of(session.Folder),
             ["instruction"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Prompts.CaptionInstruction))[..8]),
@@ -55,7 +55,10 @@ internal static class CaptionCommand
             ["top-k"] = drawn.TopK.ToString(CultureInfo.InvariantCulture),
             ["top-p"] = drawn.TopP.ToString(CultureInfo.InvariantCulture),
             ["min-p"] = drawn.MinP.ToString(CultureInfo.InvariantCulture),
-        });
+        };
+        if (session.Parameters.Storage == ElementType.BFloat16)
+            settled["precision"] = "bf16";
+        store.Settle("captioner", settled);
         var captioner = new ModelCaptioner(session.Model, session.Processor, generation.MaximumNewTokens, drawn);
         return RolloutStages.Caption(store, captioner, options, new StageProgress(output), cancellation);
     }

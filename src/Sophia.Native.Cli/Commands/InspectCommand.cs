@@ -13,25 +13,28 @@ internal static class InspectCommand
         var tokens = new Option<int>("--tokens") { Description = "packed tokens of the planned batch", DefaultValueFactory = _ => 4096 };
         var tiles = new Option<int>("--tiles") { Description = "image tiles of the planned batch", DefaultValueFactory = _ => 4 };
         var command = new Command("inspect", "Configuration, parameters, memory plan and FLOPs of a model.") { model, tokens, tiles };
-        command.SetAction(parsed => Run(new(parsed), parsed.GetValue(model)!, parsed.GetValue(tokens), parsed.GetValue(tiles)));
+        command.SetAction(parsed => Run(new(parsed), SharedOptions.StorageOf(parsed), parsed.GetValue(model)!, parsed.GetValue(tokens), parsed.GetValue(tiles)));
         return command;
     }
 
-    private static int Run(CommandOutput output, string path, int tokens, int tiles)
+    private static int Run(CommandOutput output, ElementType storage, string path, int tokens, int tiles)
     {
         if (tokens < 1 || tiles < 0)
             throw new UsageException($"inspect: expected --tokens of at least 1 and --tiles of at least 0, found {tokens} and {tiles}.");
         var config = InternVLConfig.Load(path);
         var layout = new ParameterLayout(config);
         using var backend = Backend.Open("cpu", new() { Threads = 1 });
-        var plan = new ModelPlan { MaximumTokens = tokens, MaximumSequences = Math.Max(1, tokens / 64), MaximumTiles = tiles };
+        var plan = new ModelPlan { MaximumTokens = tokens, MaximumSequences = Math.Max(1, tokens / 64), MaximumTiles = tiles, Storage = storage };
         var inference = ModelWorkspace.Measure(backend, config, plan);
         var training = ModelWorkspace.Measure(backend, config, plan with { Training = true, TrainsProjector = true, TrainsVision = true });
         PrintConfiguration(output, config);
         PrintParameters(output, layout);
-        output.Line($"\nmemory for {tokens} tokens and {tiles} tiles, fp32");
-        output.Line($"  parameters                {CommandOutput.Bytes(layout.ElementCount * 4),12}");
-        output.Line($"  gradients and moments     {CommandOutput.Bytes(layout.ElementCount * 12),12}");
+        // In bf16 what is trained has an fp32 master; gradients and moments are fp32 either way.
+        var parameterBytes = layout.ElementCount * storage.Size();
+        var stateBytes = layout.ElementCount * (storage == ElementType.BFloat16 ? 16 : 12);
+        output.Line($"\nmemory for {tokens} tokens and {tiles} tiles, {(storage == ElementType.BFloat16 ? "bf16" : "fp32")}");
+        output.Line($"  parameters                {CommandOutput.Bytes(parameterBytes),12}");
+        output.Line($"  {(storage == ElementType.BFloat16 ? "fp32 masters, gradients and moments" : "gradients and moments"),-24}  {CommandOutput.Bytes(stateBytes),12}");
         output.Line($"  activations, inference    {CommandOutput.Bytes(inference.PeakBytes),12}");
         output.Line($"  activations, training     {CommandOutput.Bytes(training.PeakBytes),12}");
         var flops = new ForwardOperations(config);
@@ -41,7 +44,8 @@ internal static class InspectCommand
         output.Json(json =>
         {
             json.WriteNumber("parameters", layout.ParameterCount);
-            json.WriteNumber("parameter_bytes", layout.ElementCount * 4);
+            json.WriteNumber("parameter_bytes", parameterBytes);
+            json.WriteNumber("training_state_bytes", stateBytes);
             json.WriteNumber("inference_activation_bytes", inference.PeakBytes);
             json.WriteNumber("training_activation_bytes", training.PeakBytes);
             json.WriteNumber("flops_per_tile", flops.PerTile);

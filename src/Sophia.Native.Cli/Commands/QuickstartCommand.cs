@@ -31,7 +31,7 @@ internal static class QuickstartCommand
         output.Note(backend.Description);
         for (var i = 0; i < seeds; i++)
         {
-            var settings = new QuickstartSettings { Seed = SharedOptions.SeedOf(parsed) + (ulong)i };
+            var settings = new QuickstartSettings { Seed = SharedOptions.SeedOf(parsed) + (ulong)i, Storage = SharedOptions.StorageOf(parsed) };
             var seedFolder = seeds == 1 ? folder : Path.Combine(folder, $"seed-{settings.Seed}");
             using var run = new QuickstartRun(backend, settings, seedFolder, output.Note);
             var outcome = run.Execute(arms, cancellation);

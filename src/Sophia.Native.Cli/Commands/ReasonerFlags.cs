@@ -62,6 +62,8 @@ internal sealed class ReasonerFlags
         {
             settled["reasoner-model"] = reasoner == "http" ? parsed.GetValue(_model)! : ModelFingerprint.Of(parsed.GetValue(_model)!);
             settled["max-answer-tokens"] = parsed.GetValue(_maximum).ToString(CultureInfo.InvariantCulture);
+            if (reasoner == "model" && SharedOptions.StorageOf(parsed) == ElementType.BFloat16)
+                settled["precision"] = "bf16";
         }
         return settled;
     }

@@ -13,7 +13,7 @@ internal sealed partial class ProfilingBackend
         _inner.AttentionForward(output, logSumExp, query, key, value, in sequences, headSize, scale);
         var end = Wait();
         var (pairs, keys) = AttentionPairs.Count(_inner, sequences);
-        End("AttentionForward", begin, end, 4.0 * pairs * query.Columns, OperationBytes.Of(output, query) + 4L * 2 * keys * key.Columns);
+        End("AttentionForward", begin, end, 4.0 * pairs * query.Columns, OperationBytes.Of(output, query) + 2L * key.Type.Size() * keys * key.Columns);
     }
 
     protected override void AttentionBackwardCore(DeviceView dQuery, DeviceView dKey, DeviceView dValue, DeviceView delta, DeviceView dOutput, DeviceView query, DeviceView key, DeviceView value, DeviceView output, DeviceView logSumExp, in AttentionSequences sequences, int headSize, float scale)
@@ -22,7 +22,7 @@ internal sealed partial class ProfilingBackend
         _inner.AttentionBackward(dQuery, dKey, dValue, delta, dOutput, query, key, value, output, logSumExp, in sequences, headSize, scale);
         var end = Wait();
         var (pairs, keys) = AttentionPairs.Count(_inner, sequences);
-        End("AttentionBackward", begin, end, 10.0 * pairs * query.Columns, OperationBytes.Of(output, dOutput, query, dQuery) + 4L * 4 * keys * key.Columns);
+        End("AttentionBackward", begin, end, 10.0 * pairs * query.Columns, OperationBytes.Of(output, dOutput, query, dQuery) + 4L * key.Type.Size() * keys * key.Columns);
     }
 
     protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature)

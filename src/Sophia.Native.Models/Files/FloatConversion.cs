@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace Sophia.Native.Models.Files;
 
@@ -16,7 +15,7 @@ internal static class FloatConversion
                 source.CopyTo(MemoryMarshal.AsBytes(destination));
                 break;
             case FileElementType.BF16:
-                BrainToSingle(MemoryMarshal.Cast<byte, ushort>(source), destination);
+                BFloat16.Widen(MemoryMarshal.Cast<byte, BFloat16>(source)[..destination.Length], destination);
                 break;
             case FileElementType.F16:
                 var halves = MemoryMarshal.Cast<byte, Half>(source);
@@ -64,7 +63,7 @@ internal static class FloatConversion
                 MemoryMarshal.AsBytes(source).CopyTo(destination);
                 break;
             case FileElementType.BF16:
-                SingleToBrain(MemoryMarshal.Cast<float, uint>(source), MemoryMarshal.Cast<byte, ushort>(destination));
+                BFloat16.Round(source, MemoryMarshal.Cast<byte, BFloat16>(destination));
                 break;
             case FileElementType.F16:
                 var halves = MemoryMarshal.Cast<byte, Half>(destination);
@@ -77,44 +76,6 @@ internal static class FloatConversion
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, "Floats are written as F16, BF16, F32 or F64.");
         }
-    }
-
-    private static void BrainToSingle(ReadOnlySpan<ushort> source, Span<float> destination)
-    {
-        var i = 0;
-        ref var from = ref MemoryMarshal.GetReference(source);
-        ref var to = ref MemoryMarshal.GetReference(destination);
-        for (; i <= destination.Length - Vector256<ushort>.Count; i += Vector256<ushort>.Count)
-        {
-            var (lower, upper) = Vector256.Widen(Vector256.LoadUnsafe(ref from, (nuint)i));
-            (lower << 16).AsSingle().StoreUnsafe(ref to, (nuint)i);
-            (upper << 16).AsSingle().StoreUnsafe(ref to, (nuint)(i + Vector256<uint>.Count));
-        }
-        for (; i < destination.Length; i++) destination[i] = BitConverter.UInt32BitsToSingle((uint)source[i] << 16);
-    }
-
-    private static void SingleToBrain(ReadOnlySpan<uint> source, Span<ushort> destination)
-    {
-        var i = 0;
-        ref var from = ref MemoryMarshal.GetReference(source);
-        ref var to = ref MemoryMarshal.GetReference(destination);
-        for (; i <= source.Length - Vector256<ushort>.Count; i += Vector256<ushort>.Count)
-        {
-            var lower = Round(Vector256.LoadUnsafe(ref from, (nuint)i));
-            var upper = Round(Vector256.LoadUnsafe(ref from, (nuint)(i + Vector256<uint>.Count)));
-            Vector256.Narrow(lower, upper).StoreUnsafe(ref to, (nuint)i);
-        }
-        for (; i < source.Length; i++) destination[i] = (ushort)Round(Vector256.CreateScalar(source[i])).ToScalar();
-    }
-
-    /// <summary>Rounds the upper half of single bits to nearest even; a NaN stays the NaN it was, a payload that lies only in the lower half becomes a quiet one.</summary>
-    private static Vector256<uint> Round(Vector256<uint> bits)
-    {
-        var upper = bits >> 16;
-        var rounded = (bits + Vector256.Create(0x7FFFu) + (upper & Vector256<uint>.One)) >> 16;
-        var isNaN = Vector256.GreaterThan(bits & Vector256.Create(0x7FFF_FFFFu), Vector256.Create(0x7F80_0000u));
-        var losesPayload = Vector256.Equals(upper & Vector256.Create(0x7Fu), Vector256<uint>.Zero);
-        return Vector256.ConditionalSelect(isNaN, upper | (losesPayload & Vector256.Create(0x40u)), rounded);
     }
 
     private static float E4M3ToSingle(byte bits)

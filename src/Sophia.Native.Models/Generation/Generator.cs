@@ -33,7 +33,7 @@ public sealed class Generator : IDisposable
         // No sequence is longer than the model's positions, so a larger slot would be memory that nothing reaches.
         _plan = plan = plan with { Capacity = Math.Min(plan.Capacity, model.MaximumPositions) };
         var tokens = Math.Max(plan.PrefillTokens, plan.Slots);
-        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, new() { MaximumTokens = tokens, MaximumSequences = plan.Slots, MaximumTiles = plan.PrefillTiles, HeadChunk = 1 });
+        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, new() { MaximumTokens = tokens, MaximumSequences = plan.Slots, MaximumTiles = plan.PrefillTiles, HeadChunk = 1, Storage = model.Parameters.Storage });
         (_arena, _slices) = Arena.Build(model.Backend, "generation", arena => new Slices(arena, model, plan, tokens));
         _running = new Running[plan.Slots];
         _drawnTokens = new int[plan.Slots];
@@ -273,13 +273,13 @@ public sealed class Generator : IDisposable
 
     private sealed class Slices(Arena arena, InternVL model, GeneratorPlan plan, int tokens)
     {
-        public KeyValueCache Cache { get; } = new(arena, model.Config.Text, plan.Slots, plan.Capacity);
+        public KeyValueCache Cache { get; } = new(arena, model.Config.Text, model.Parameters.Storage, plan.Slots, plan.Capacity);
 
         public DecodingBatch Batch { get; } = new(arena, model.Backend, tokens, plan.Slots);
 
         public DeviceView Pixels { get; } = arena.Take("prefill pixels", plan.PrefillTiles, 3L * model.Config.TileSize * model.Config.TileSize);
 
-        public DeviceView Hidden { get; } = arena.Take("last hidden states", plan.Slots, model.Config.Text.HiddenSize);
+        public DeviceView Hidden { get; } = arena.Take("last hidden states", plan.Slots, model.Config.Text.HiddenSize, model.Parameters.Storage);
 
         public DeviceView Logits { get; } = arena.Take("logits", plan.Slots, model.Config.Text.VocabularySize);
 

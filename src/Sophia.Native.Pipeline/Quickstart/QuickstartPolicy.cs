@@ -13,13 +13,14 @@ internal sealed class QuickstartPolicy : IDisposable
     /// <summary>Allocates the model with zero parameters.</summary>
     /// <param name="backend">Where it runs.</param>
     /// <param name="tokenizer">The quickstart's tokenizer.</param>
+    /// <param name="storage">The type in which parameters and activations are stored.</param>
     /// <param name="trained">The groups that are trained.</param>
-    public QuickstartPolicy(Backend backend, Qwen2Tokenizer tokenizer, params ReadOnlySpan<ParameterGroup> trained)
+    public QuickstartPolicy(Backend backend, Qwen2Tokenizer tokenizer, ElementType storage, params ReadOnlySpan<ParameterGroup> trained)
     {
         Encoder = new(tokenizer);
         var imageToken = tokenizer.TokenToId(InternVLTokens.ImageContext) ?? throw new ArgumentException($"The tokenizer lacks {InternVLTokens.ImageContext}.", nameof(tokenizer));
         var config = QuickstartModel.CreateConfig(tokenizer.VocabularySize, imageToken, Encoder.EndOfTurn);
-        Parameters = new(backend, new(config), trained);
+        Parameters = new(backend, new(config), storage, trained);
         Model = new(config, Parameters);
     }
 

@@ -51,7 +51,7 @@ public sealed class QuickstartRun : IDisposable
         _say = say;
         RefuseForeignFolder(folder);
         Directory.CreateDirectory(folder);
-        _base = new(backend, _tokenizer, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
+        _base = new(backend, _tokenizer, settings.Storage, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
         QuickstartModel.Initialize(_base.Parameters, settings.Seed);
         _evaluation = new(new World(settings.Seed + 900_000), settings.EvaluationQuestions);
         _metricsFile = new(Path.Combine(folder, "metrics.jsonl"), FileMode.Create, FileAccess.Write, FileShare.Read);
@@ -140,8 +140,8 @@ public sealed class QuickstartRun : IDisposable
     {
         var start = Stopwatch.GetTimestamp();
         var selected = round.Select(arm.Selection);
-        using var policy = new QuickstartPolicy(_backend, _tokenizer, ParameterGroup.Decoder);
-        _backend.Copy(policy.Parameters.Values, _base.Parameters.Values);
+        using var policy = new QuickstartPolicy(_backend, _tokenizer, _settings.Storage, ParameterGroup.Decoder);
+        policy.Parameters.CopyFrom(_base.Parameters);
         var update = new QuickstartUpdate(policy, _settings, round, selected);
         var data = round.Describe(selected, policy.Encoder);
         _say(string.Create(CultureInfo.InvariantCulture, $"{arm.Name}: {selected.Count} of {round.Pairs} pairs, {data.MeanLength:0.0} tokens each; {_settings.UpdateSteps} steps"));

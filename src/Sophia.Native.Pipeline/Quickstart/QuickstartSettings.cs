@@ -6,6 +6,9 @@ public sealed record QuickstartSettings
     /// <summary>Seed of everything.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>The type in which parameters and activations are stored; what is trained has Float32 masters.</summary>
+    public ElementType Storage { get; init; }
+
     /// <summary>Tasks of a warm-up step: of seeing, of answering at once, of reasoning in text alone.</summary>
     public (int Image, int Direct, int Text) WarmUpTasks { get; init; } = (32, 6, 16);
 

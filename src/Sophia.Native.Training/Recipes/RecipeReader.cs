@@ -86,7 +86,6 @@ internal static class RecipeReader
     {
         section.Allow("name", "learning_rate", "betas", "epsilon", "weight_decay", "moments");
         section.Choice("name", 0, ("adamw", 0));
-        section.Choice("moments", 0, ("fp32", 0));
         var (beta1, beta2) = section.Bounds("betas", recipe.Optimizer.Beta1, recipe.Optimizer.Beta2);
         if (beta1 is not (>= 0 and < 1) || beta2 is not (>= 0 and < 1))
             throw section.Fault("betas", "two numbers in [0, 1)");
@@ -100,6 +99,7 @@ internal static class RecipeReader
                 Epsilon = section.Number("epsilon", recipe.Optimizer.Epsilon, 0, 1),
                 WeightDecay = section.Number("weight_decay", recipe.Optimizer.WeightDecay, 0, 1e3),
                 GradientClip = clip,
+                Moments = section.Choice("moments", recipe.Optimizer.Moments, ("fp32", ElementType.Float32), ("bf16", ElementType.BFloat16)),
             },
         };
     }

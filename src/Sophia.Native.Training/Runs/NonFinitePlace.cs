@@ -49,7 +49,7 @@ internal static class NonFinitePlace
     private static bool HasNonFinite(Backend backend, DeviceView view)
     {
         var host = new float[view.Length];
-        backend.Download<float>(host, view);
+        backend.DownloadFloats(host, view);
         return FirstNonFinite(host) >= 0;
     }
 

@@ -7,13 +7,15 @@ using Sophia.Native.Training.Recipes;
 
 namespace Sophia.Native.Training.Runs;
 
-/// <summary>A hash over all that decides a run: recipe, seed and samples. A resumption with another one is refused.</summary>
+/// <summary>A hash over all that decides a run: recipe, seed, samples and, where they are not Float32, the types of parameters and moments. A resumption with another one is refused.</summary>
 internal static class RunFingerprint
 {
-    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples)
+    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(Describe(recipe)));
+        if (storage != ElementType.Float32 || recipe.Optimizer.Moments != ElementType.Float32)
+            hash.AppendData(Encoding.UTF8.GetBytes($" {storage} {recipe.Optimizer.Moments}"));
         Append<ulong>(hash, [seed, (ulong)samples.Count]);
         foreach (var sample in samples)
         {

@@ -7,7 +7,7 @@ using Sophia.Native.Models.Files;
 namespace Sophia.Native.Training.Runs;
 
 /// <summary>
-/// OUT/checkpoints/step-00000060/: the model in a published layout, and beside it optimizer.safetensors (moments, and the fp32 weights where the model is saved in bf16) and trainer.json.
+/// OUT/checkpoints/step-00000060/: the model in a published layout, and beside it optimizer.safetensors (moments in their type, and the fp32 weights where the model is saved in bf16) and trainer.json.
 /// The folder is written under another name and renamed, so that a folder of this name is complete.
 /// </summary>
 internal static class TrainingCheckpoint
@@ -60,36 +60,43 @@ internal static class TrainingCheckpoint
         var statePath = Path.Combine(folder, StateFile);
         var (step, found) = ReadState(statePath);
         if (found != fingerprint)
-            throw new InvalidDataException($"{statePath}: the checkpoint was made with another recipe, seed or data (fingerprint {found}, this run has {fingerprint}): resume with the same ones, or train into a new folder.");
+            throw new InvalidDataException($"{statePath}: the checkpoint was made with another recipe, seed, data or precision (fingerprint {found}, this run has {fingerprint}): resume with the same ones, or train into a new folder.");
         trainer.Optimizer.StepCount = step;
         var parameters = trainer.Model.Parameters;
         CheckpointReader.Read(folder, trainer.Model.Config, parameters);
         using var file = SafetensorsFile.Open(Path.Combine(folder, OptimizerFile));
         ReadVector(parameters.Backend, file["first_moments"], trainer.Optimizer.FirstMoments);
         ReadVector(parameters.Backend, file["second_moments"], trainer.Optimizer.SecondMoments);
-        if (file.TryFind("parameters", out var master))
-            ReadVector(parameters.Backend, master, parameters.Values);
+        if (file.TryFind("parameters", out var weights))
+        {
+            ReadVector(parameters.Backend, weights, FullWeights(parameters));
+            parameters.RoundMasters();
+        }
     }
 
     private static void WriteOptimizer(string path, Trainer trainer, bool withMasterWeights)
     {
         var backend = trainer.Model.Backend;
         var optimizer = trainer.Optimizer;
-        var values = trainer.Model.Parameters.Values;
+        var weights = FullWeights(trainer.Model.Parameters);
+        var momentType = optimizer.Options.Moments == ElementType.BFloat16 ? FileElementType.BF16 : FileElementType.F32;
         var declarations = new List<SafetensorsDeclaration>
         {
-            new("first_moments", FileElementType.F32, [optimizer.FirstMoments.Length]),
-            new("second_moments", FileElementType.F32, [optimizer.SecondMoments.Length]),
+            new("first_moments", momentType, [optimizer.FirstMoments.Length]),
+            new("second_moments", momentType, [optimizer.SecondMoments.Length]),
         };
         if (withMasterWeights)
-            declarations.Add(new("parameters", FileElementType.F32, [values.Length]));
+            declarations.Add(new("parameters", FileElementType.F32, [weights.Length]));
         using var writer = SafetensorsWriter.Create(path, declarations);
         WriteVector(backend, writer, "first_moments", optimizer.FirstMoments);
         WriteVector(backend, writer, "second_moments", optimizer.SecondMoments);
         if (withMasterWeights)
-            WriteVector(backend, writer, "parameters", values);
+            WriteVector(backend, writer, "parameters", weights);
         writer.Commit();
     }
+
+    /// <summary>The fp32 weights that a model saved in bf16 lacks: all parameters, or, where these are BFloat16 themselves, the masters of those that are trained.</summary>
+    private static DeviceView FullWeights(ParameterSet parameters) => parameters.Storage == ElementType.Float32 ? parameters.Values : parameters.Masters;
 
     private static void WriteVector(Backend backend, SafetensorsWriter writer, string name, DeviceView vector)
     {
@@ -97,7 +104,7 @@ internal static class TrainingCheckpoint
         for (long first = 0; first < vector.Length; first += chunk.Length)
         {
             var count = (int)Math.Min(chunk.Length, vector.Length - first);
-            backend.Download(chunk.AsSpan(0, count), vector.ColumnRange(first, count));
+            backend.DownloadFloats(chunk.AsSpan(0, count), vector.ColumnRange(first, count));
             writer.WriteFloats(name, chunk.AsSpan(0, count));
         }
     }
@@ -111,7 +118,7 @@ internal static class TrainingCheckpoint
         {
             var count = (int)Math.Min(chunk.Length, vector.Length - first);
             tensor.ReadFloats(first, chunk.AsSpan(0, count));
-            backend.Upload<float>(vector.ColumnRange(first, count), chunk.AsSpan(0, count));
+            backend.UploadFloats(vector.ColumnRange(first, count), chunk.AsSpan(0, count));
         }
     }
 

@@ -42,7 +42,7 @@ public sealed class TrainingRun
         CheckGroups();
         CheckSamples();
         _temperature = SharedTemperature();
-        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, samples);
+        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, samples, model.Parameters.Storage);
     }
 
     /// <summary>Trains to the end; returns the folder of the last checkpoint.</summary>
@@ -176,7 +176,7 @@ public sealed class TrainingRun
                 Temperature = _temperature,
             },
             Normalization = _recipe.Normalization,
-            Optimizer = _recipe.Optimizer,
+            Optimizer = _recipe.Optimizer with { RoundingSeed = _options.Seed },
             MicroBatch = new()
             {
                 MaximumTokens = tokens,

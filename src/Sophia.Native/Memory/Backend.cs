@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -59,6 +60,38 @@ public abstract partial class Backend : IDisposable
     {
         CheckTransfer<T>(source, destination.Length);
         DownloadCore(MemoryMarshal.AsBytes(destination), source);
+    }
+
+    /// <summary>Copies floats into a contiguous view of Float32 or BFloat16, to which they are rounded, ties to even; the source may be reused on return.</summary>
+    /// <param name="destination">Contiguous view of Float32 or BFloat16.</param>
+    /// <param name="source">As many values as the view has elements.</param>
+    public void UploadFloats(DeviceView destination, ReadOnlySpan<float> source)
+    {
+        if (destination.Type != ElementType.BFloat16)
+        {
+            Upload(destination, source);
+            return;
+        }
+        var rounded = ArrayPool<BFloat16>.Shared.Rent(source.Length);
+        BFloat16.Round(source, rounded);
+        Upload<BFloat16>(destination, rounded.AsSpan(0, source.Length));
+        ArrayPool<BFloat16>.Shared.Return(rounded);
+    }
+
+    /// <summary>Copies a contiguous view of Float32 or BFloat16 into host memory as floats, after all earlier operations.</summary>
+    /// <param name="destination">As many values as the view has elements.</param>
+    /// <param name="source">Contiguous view of Float32 or BFloat16.</param>
+    public void DownloadFloats(Span<float> destination, DeviceView source)
+    {
+        if (source.Type != ElementType.BFloat16)
+        {
+            Download(destination, source);
+            return;
+        }
+        var stored = ArrayPool<BFloat16>.Shared.Rent(destination.Length);
+        Download<BFloat16>(stored.AsSpan(0, destination.Length), source);
+        BFloat16.Widen(stored.AsSpan(0, destination.Length), destination);
+        ArrayPool<BFloat16>.Shared.Return(stored);
     }
 
     /// <summary>Frees the device's resources. Buffers must have been disposed before.</summary>

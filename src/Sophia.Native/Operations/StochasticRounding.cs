@@ -2,7 +2,7 @@ namespace Sophia.Native;
 
 /// <summary>
 /// How <see cref="Backend.AdamW"/> rounds what it stores as BFloat16: up with the probability of the part that is cut off, so that the mean of many roundings is the value. The random bits are
-/// a pure function of element, step and seed: every backend, and every cut of an arena into calls that keeps the element's number, gives the same bits.
+/// a pure function of element, step and seed: every backend gives the same bits. Calls over different views of one step take different seeds.
 /// </summary>
 public static class StochasticRounding
 {
@@ -31,6 +31,9 @@ public static class StochasticRounding
     /// </summary>
     /// <param name="value">Any value.</param>
     /// <param name="random">16 random bits.</param>
-    public static BFloat16 Round(float value, uint random) =>
-        float.IsNaN(value) ? (BFloat16)value : new((ushort)((BitConverter.SingleToUInt32Bits(value) + random) >> 16));
+    public static BFloat16 Round(float value, uint random)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        return new((ushort)((float.IsNaN(value) ? bits | 0x7FC0_0000u : bits + random) >> 16));
+    }
 }

@@ -7,15 +7,16 @@ namespace Sophia.Native.Tests.Generation;
 /// <summary>The log-probabilities recorded while sampling against those of scoring, and the drawn tokens against the circumstances of their drawing.</summary>
 public sealed class GenerationScoreTests
 {
-    public static TheoryData<string, float> PathsAndTemperatures
+    public static TheoryData<string, float, ElementType> PathsAndTemperatures
     {
         get
         {
-            var data = new TheoryData<string, float>();
+            var data = new TheoryData<string, float, ElementType>();
             foreach (var path in CpuPaths.Supported)
             {
                 foreach (var temperature in (float[])[0, 0.6f, 1, 1.7f])
-                    data.Add(path.ToString(), temperature);
+                    data.Add(path.ToString(), temperature, ElementType.Float32);
+                data.Add(path.ToString(), 0.8f, ElementType.BFloat16);
             }
             return data;
         }
@@ -23,12 +24,12 @@ public sealed class GenerationScoreTests
 
     [Theory]
     [MemberData(nameof(PathsAndTemperatures))]
-    public void Recorded_log_probabilities_are_bitwise_those_of_scoring_and_tokens_depend_on_prompt_and_sample_alone(string path, float temperature)
+    public void Recorded_log_probabilities_are_bitwise_those_of_scoring_and_tokens_depend_on_prompt_and_sample_alone(string path, float temperature, ElementType storage)
     {
         var requests = GenerationFixture.Requests(seed: 3, count: 17);
         var options = new GenerationOptions { MaximumNewTokens = 21, StopIds = [5, 11], Sampling = new() { Temperature = temperature, Seed = 9 } };
-        using var one = new TinyModel([], path, threads: 1);
-        using var two = new TinyModel([], path, threads: 2);
+        using var one = new TinyModel([], path, threads: 1, storage: storage);
+        using var two = new TinyModel([], path, threads: 2, storage: storage);
         var expected = GenerationFixture.Generate(one, requests, options);
         GeneratorPlan[] plans =
         [

@@ -112,7 +112,7 @@ public sealed class RecipeTests : IDisposable
     [InlineData("{\"objective\":{\"clip\":[0,1e999]}}", "objective.clip: expected two numbers of at least 0")]
     [InlineData("{\"objective\":{\"kl\":{\"coefficient\":-1}}}", "objective.kl.coefficient: expected a number from 0 to 1000000, found -1.")]
     [InlineData("{\"optimizer\":{\"name\":\"sgd\"}}", "optimizer.name: expected \"adamw\", found \"sgd\".")]
-    [InlineData("{\"optimizer\":{\"moments\":\"bf16\"}}", "optimizer.moments: expected \"fp32\", found \"bf16\".")]
+    [InlineData("{\"optimizer\":{\"moments\":\"fp16\"}}", "optimizer.moments: expected \"fp32\" or \"bf16\", found \"fp16\".")]
     [InlineData("{\"optimizer\":{\"betas\":[0.9,1]}}", "optimizer.betas: expected two numbers in [0, 1), found [0.9,1].")]
     [InlineData("{\"optimizer\":{\"betas\":[null,0.9]}}", "optimizer.betas: expected two numbers in [0, 1), found [null,0.9].")]
     [InlineData("{\"optimizer\":{\"learning_rate\":\"1e-5\"}}", "optimizer.learning_rate: expected a number from 0 to 1000, found \"1e-5\".")]

@@ -16,9 +16,9 @@ internal static partial class RunFolder
     };
 
     public static string Execute(string folder, Recipe recipe, IReadOnlyList<Sample> samples, bool resume = false, ulong seed = 0, Action<TrainingProgress>? progress = null,
-        Action<string>? notice = null, Action<TinyModel>? prepare = null, CancellationTokenSource? interruption = null, int threads = 1)
+        Action<string>? notice = null, Action<TinyModel>? prepare = null, CancellationTokenSource? interruption = null, int threads = 1, ElementType storage = ElementType.Float32)
     {
-        using var tiny = new TinyModel([.. TinyModel.AllGroups.Except(recipe.Freeze)], threads: threads);
+        using var tiny = new TinyModel([.. TinyModel.AllGroups.Except(recipe.Freeze)], threads: threads, storage: storage);
         prepare?.Invoke(tiny);
         return new TrainingRun(tiny.Model, recipe, samples, new() { OutputFolder = folder, Resume = resume, Seed = seed, Progress = progress, Notice = notice }).Execute(interruption?.Token ?? TestContext.Current.CancellationToken);
     }

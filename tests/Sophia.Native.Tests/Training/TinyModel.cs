@@ -1,5 +1,6 @@
 using Sophia.Native.Models;
 using Sophia.Native.Models.Files;
+using Sophia.Native.Tests.Storage;
 
 namespace Sophia.Native.Tests.Training;
 
@@ -28,10 +29,11 @@ internal sealed class TinyModel : IDisposable
 
     public static readonly ParameterGroup[] AllGroups = [ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder];
 
-    public TinyModel(ParameterGroup[] trained, string? path = null, int threads = 1, InternVLConfig? config = null)
+    public TinyModel(ParameterGroup[] trained, string? path = null, int threads = 1, InternVLConfig? config = null, ElementType storage = ElementType.Float32)
     {
-        Backend = Backend.Open("cpu", new() { CpuPath = path, Threads = threads });
-        Parameters = new(Backend, new(config ?? Config), trained);
+        var cpu = Backend.Open("cpu", new() { CpuPath = path, Threads = threads });
+        Backend = storage == ElementType.Float32 ? cpu : new RoundedStorageBackend(cpu);
+        Parameters = new(Backend, new(config ?? Config), storage, trained);
         ParameterInitializer.Initialize(Parameters.Layout, 7, Parameters);
         Model = new(Parameters.Layout.Config, Parameters);
     }
@@ -92,7 +94,7 @@ internal sealed class TinyModel : IDisposable
     public float[] Download(DeviceView view)
     {
         var values = new float[view.Length];
-        Backend.Download<float>(values, view);
+        Backend.DownloadFloats(values, view);
         return values;
     }
 

@@ -36,23 +36,33 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void An_interrupted_run_saves_where_it_is_and_goes_on_bitwise_with_the_log_probabilities_it_began_with(bool saveBFloat16)
+    [InlineData(false, ElementType.Float32, ElementType.Float32)]
+    [InlineData(true, ElementType.Float32, ElementType.Float32)]
+    [InlineData(false, ElementType.BFloat16, ElementType.Float32)]
+    [InlineData(true, ElementType.BFloat16, ElementType.Float32)]
+    [InlineData(false, ElementType.BFloat16, ElementType.BFloat16)]
+    [InlineData(true, ElementType.BFloat16, ElementType.BFloat16)]
+    public void An_interrupted_run_saves_where_it_is_and_goes_on_bitwise_with_the_log_probabilities_it_began_with(bool saveBFloat16, ElementType storage, ElementType moments)
     {
-        var recipe = RunFolder.Recipe with { Ratio = Native.Objectives.ImportanceRatio.Token, Behavior = Native.Training.BehaviorSource.Snapshot, SaveBFloat16 = saveBFloat16, ClipLow = null, ClipHigh = null };
-        RunFolder.Execute(_folder.File("unbroken"), recipe, Samples);
+        var recipe = RunFolder.Recipe with
+        {
+            Ratio = Native.Objectives.ImportanceRatio.Token, Behavior = Native.Training.BehaviorSource.Snapshot, SaveBFloat16 = saveBFloat16, ClipLow = null, ClipHigh = null,
+            Optimizer = new() { Moments = moments },
+            // What is frozen is stored in BFloat16 alone.
+            Freeze = storage == ElementType.BFloat16 ? [ParameterGroup.Projector] : [],
+        };
+        RunFolder.Execute(_folder.File("unbroken"), recipe, Samples, storage: storage);
         Assert.Contains(RunFolder.Metrics(_folder.File("unbroken")), line => !line.Contains("\"ratio_mean\":1,", StringComparison.Ordinal));
         using (var interruption = new CancellationTokenSource())
         {
             Assert.Throws<OperationCanceledException>(() =>
-                RunFolder.Execute(_folder.File("out"), recipe, Samples, progress: progress => { if (progress.Step == 3) interruption.Cancel(); }, interruption: interruption));
+                RunFolder.Execute(_folder.File("out"), recipe, Samples, progress: progress => { if (progress.Step == 3) interruption.Cancel(); }, interruption: interruption, storage: storage));
         }
         Assert.True(Directory.Exists(Path.Combine(RunFolder.Checkpoints(_folder.File("out")), "step-00000003")));
-        RunFolder.Execute(_folder.File("out"), recipe, Samples, resume: true);
+        RunFolder.Execute(_folder.File("out"), recipe, Samples, resume: true, storage: storage);
         RunFolder.SameEnd(_folder.File("unbroken"), _folder.File("out"));
         // Once more finds nothing to do.
-        RunFolder.Execute(_folder.File("out"), recipe, Samples, resume: true);
+        RunFolder.Execute(_folder.File("out"), recipe, Samples, resume: true, storage: storage);
         RunFolder.SameEnd(_folder.File("unbroken"), _folder.File("out"));
     }
 
@@ -126,7 +136,7 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Equal(before, File.ReadAllBytes(Path.Combine(_folder.File("out"), "metrics.jsonl")));
 
         void Refused(Recipe recipe, Sample[] samples, ulong seed) =>
-            Assert.Contains("another recipe, seed or data", Assert.Throws<InvalidDataException>(() => RunFolder.Execute(_folder.File("out"), recipe, samples, resume: true, seed: seed)).Message);
+            Assert.Contains("another recipe, seed, data or precision", Assert.Throws<InvalidDataException>(() => RunFolder.Execute(_folder.File("out"), recipe, samples, resume: true, seed: seed)).Message);
     }
 
     [Fact]
@@ -150,6 +160,8 @@ public sealed class TrainingRunTests : IDisposable
             property.SetValue(recipe, other);
             Assert.NotEqual(known, RunFingerprint.Of(recipe, 0, Samples));
         }
+        Assert.NotEqual(known, RunFingerprint.Of(new() { Optimizer = new() { Moments = ElementType.BFloat16 } }, 0, Samples));
+        Assert.NotEqual(known, RunFingerprint.Of(new(), 0, Samples, ElementType.BFloat16));
     }
 
     [Fact]
