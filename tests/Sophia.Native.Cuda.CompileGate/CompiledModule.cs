@@ -8,7 +8,7 @@ namespace Sophia.Native.Cuda.CompileGate;
 /// <param name="Image">The cubin and the compiler's log.</param>
 /// <param name="Kernels">What the log says of every kernel.</param>
 /// <param name="Entries">The PTX of every kernel by its name; empty where no instruction is expected of it.</param>
-internal sealed record CompiledModule(KernelImage Image, IReadOnlyList<KernelReport> Kernels, IReadOnlyDictionary<string, string> Entries)
+internal sealed record CompiledModule(KernelImage Image, IReadOnlyList<CompilerReport> Kernels, IReadOnlyDictionary<string, string> Entries)
 {
     private static readonly KernelCompiler NvrtcCompiler = new(KernelSources.Open());
     private static readonly ConcurrentDictionary<(KernelSpecialization, string), Lazy<CompiledModule>> Compiled = [];
@@ -39,7 +39,7 @@ internal sealed record CompiledModule(KernelImage Image, IReadOnlyList<KernelRep
     private static CompiledModule Compile(KernelSpecialization specialization, string architecture)
     {
         var image = NvrtcCompiler.Compile(specialization, new(architecture, IsPtx: false));
-        var kernels = KernelReport.Parse(image.Log);
+        var kernels = CompilerReport.Parse(image.Log);
         var entries = new Dictionary<string, string>();
         if (kernels.Exists(kernel => Expectations.InstructionsOf(specialization, kernel.Name).Count > 0))
         {

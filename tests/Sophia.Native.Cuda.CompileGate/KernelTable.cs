@@ -72,7 +72,7 @@ internal static partial class KernelTable
     private static partial Regex Entry();
 
     /// <summary>A kernel of a specialization.</summary>
-    private sealed record Variant(string File, string Kernel, int StorageBits, int Threads, int DynamicSharedBytes, bool IsAligned, KernelReport[] Reports)
+    private sealed record Variant(string File, string Kernel, int StorageBits, int Threads, int DynamicSharedBytes, bool IsAligned, CompilerReport[] Reports)
     {
         public int SharedBytes => DynamicSharedBytes + Reports.Max(report => report.SharedBytes);
 
