@@ -13,6 +13,14 @@ internal static class Expectations
     private static readonly Dictionary<string, int> Registers = new()
     {
         ["add_partial_sums"] = 32,
+        ["attention_backward_key_value"] = 248,
+        ["attention_backward_query"] = 208,
+        ["attention_delta"] = 32,
+        ["attention_forward"] = 248,
+        ["attention_forward_split"] = 152,
+        ["attention_forward_wide"] = 256,
+        ["attention_merge"] = 64,
+        ["cache_append"] = 32,
         ["embedding_backward_visual"] = 32,
         ["embedding_forward"] = 40,
         ["embedding_merge"] = 16,
@@ -55,7 +63,8 @@ internal static class Expectations
     {
         // ALIGNED 0 copies element by element.
         (16, "linear") => specialization.Constant3 == 0 ? [Product, MatrixLoad] : [Product, MatrixLoad, AsynchronousCopy],
-        (16, "attention") => [Product, MatrixLoad, AsynchronousCopy],
+        // Head sizes other than 64 and 128 go through the simple kernels; those around the large ones move and add.
+        (16, "attention") when specialization.Constant0 is 64 or 128 && kernel is not ("attention_merge" or "attention_delta") => [Product, MatrixLoad, AsynchronousCopy],
         _ => [],
     };
 

@@ -10,6 +10,8 @@ internal static class KernelCatalog
 
     private static readonly Entry[] Entries =
     [
+        new(new("attention", "HEAD_SIZE"), AttentionTiles.Constants),
+        new(new("cache_append")),
         new(new("embedding")),
         new(new("gelu", "ALIGNED"), Alignment.Constants),
         new(new("head")),
