@@ -45,6 +45,8 @@ constexpr int BLOCKS = TILE_ROWS < 128 ? 2 : 1;
 
 #endif
 
+constexpr int THREADS = Shape::THREADS;
+
 /// Rows of tiles that are walked through together: blocks that run at the same time then share their operands in the L2 cache.
 constexpr int GROUP_ROWS = 8;
 
@@ -83,14 +85,14 @@ DEVICE void multiply(output_t* result, long long result_stride, Operand first, O
 
 #if PRODUCT == 0
 
-KERNEL_BOUNDS(Shape::THREADS, BLOCKS) linear_forward(storage_t* __restrict__ output, long long output_stride, const storage_t* __restrict__ input, long long input_stride,
+KERNEL_BOUNDS(THREADS, BLOCKS) linear_forward(storage_t* __restrict__ output, long long output_stride, const storage_t* __restrict__ input, long long input_stride,
     const storage_t* __restrict__ weight, long long weight_stride, const storage_t* __restrict__ bias, int rows, int outputs, int columns)
 {
     multiply<false, false>(output, output_stride, Operand{input, input_stride, rows, columns}, Operand{weight, weight_stride, outputs, columns}, bias, false);
 }
 
 #if STORAGE_BITS == 16
-KERNEL_BOUNDS(Shape::THREADS, BLOCKS) linear_forward_float(float* __restrict__ output, long long output_stride, const storage_t* __restrict__ input, long long input_stride,
+KERNEL_BOUNDS(THREADS, BLOCKS) linear_forward_float(float* __restrict__ output, long long output_stride, const storage_t* __restrict__ input, long long input_stride,
     const storage_t* __restrict__ weight, long long weight_stride, const storage_t* __restrict__ bias, int rows, int outputs, int columns)
 {
     multiply<false, false>(output, output_stride, Operand{input, input_stride, rows, columns}, Operand{weight, weight_stride, outputs, columns}, bias, false);
@@ -99,7 +101,7 @@ KERNEL_BOUNDS(Shape::THREADS, BLOCKS) linear_forward_float(float* __restrict__ o
 
 #elif PRODUCT == 1
 
-KERNEL_BOUNDS(Shape::THREADS, BLOCKS) linear_backward_input(storage_t* __restrict__ d_input, long long d_input_stride, const storage_t* __restrict__ d_output, long long d_output_stride,
+KERNEL_BOUNDS(THREADS, BLOCKS) linear_backward_input(storage_t* __restrict__ d_input, long long d_input_stride, const storage_t* __restrict__ d_output, long long d_output_stride,
     const storage_t* __restrict__ weight, long long weight_stride, int rows, int outputs, int columns, int accumulate)
 {
     multiply<false, true>(d_input, d_input_stride, Operand{d_output, d_output_stride, rows, outputs}, Operand{weight, weight_stride, columns, outputs}, nullptr, accumulate != 0);
@@ -107,7 +109,7 @@ KERNEL_BOUNDS(Shape::THREADS, BLOCKS) linear_backward_input(storage_t* __restric
 
 #else
 
-KERNEL_BOUNDS(Shape::THREADS, BLOCKS) linear_backward_weight(float* __restrict__ d_weight, long long d_weight_stride, const storage_t* __restrict__ d_output, long long d_output_stride,
+KERNEL_BOUNDS(THREADS, BLOCKS) linear_backward_weight(float* __restrict__ d_weight, long long d_weight_stride, const storage_t* __restrict__ d_output, long long d_output_stride,
     const storage_t* __restrict__ input, long long input_stride, int rows, int outputs, int columns)
 {
     multiply<true, true>(d_weight, d_weight_stride, Operand{d_output, d_output_stride, outputs, rows}, Operand{input, input_stride, columns, rows}, nullptr, true);

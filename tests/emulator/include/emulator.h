@@ -8,7 +8,7 @@
 #endif
 
 // The attribute is not the compiler's: the emulated NVRTC looks for it in the preprocessed text, to know every kernel with its launch bound.
-#define DEVICE static inline __attribute__((always_inline, unused))
+#define DEVICE inline __attribute__((always_inline, unused))
 #define KERNEL(threads) extern "C" __attribute__((visibility("default"), noinline, emulator_kernel(threads))) void
 #define KERNEL_BOUNDS(threads, blocks) extern "C" __attribute__((visibility("default"), noinline, emulator_kernel(threads))) void
 #define CONSTANT_TABLE static const
