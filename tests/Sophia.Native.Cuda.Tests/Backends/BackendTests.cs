@@ -20,8 +20,6 @@ public sealed class BackendTests
         }
         """;
 
-    private static readonly KernelFile File = new("rewards");
-
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -133,14 +131,14 @@ public sealed class BackendTests
         using var memory = backend.Allocate(4);
         var tooFew = Assert.Throws<CudaException>(() =>
         {
-            var launch = backend.Begin(File, "first", ElementType.Float32);
+            var launch = backend.Begin(TestKernels.File, "first", ElementType.Float32);
             launch.Add(memory.AsView());
             launch.Run(1, threads: 32);
         });
         Assert.Contains("first (rewards.cu -DSTORAGE_BITS=32) has more parameters than the launch's 1 arguments", tooFew.Message);
         var tooMany = Assert.Throws<CudaException>(() =>
         {
-            var launch = backend.Begin(File, "second", ElementType.Float32);
+            var launch = backend.Begin(TestKernels.File, "second", ElementType.Float32);
             launch.Add(memory.AsView());
             launch.Add(1);
             launch.Add(2);
@@ -149,7 +147,7 @@ public sealed class BackendTests
         Assert.Contains("has 2 parameters, the launch has 3 arguments", tooMany.Message);
         var wrongSize = Assert.Throws<CudaException>(() =>
         {
-            var launch = backend.Begin(File, "third", ElementType.Float32);
+            var launch = backend.Begin(TestKernels.File, "third", ElementType.Float32);
             launch.Add(memory.AsView());
             launch.Add(7L);
             launch.Run(1, threads: 32);
@@ -223,7 +221,7 @@ public sealed class BackendTests
         using var memory = backend.Allocate(32 * sizeof(float));
         void Launch(int bytes)
         {
-            var launch = backend.Begin(File, "reverse", ElementType.Float32);
+            var launch = backend.Begin(TestKernels.File, "reverse", ElementType.Float32);
             launch.Add(memory.AsView());
             launch.Add(bytes / sizeof(float));
             launch.Run(1, threads: 32, sharedBytes: bytes);
@@ -245,7 +243,7 @@ public sealed class BackendTests
         using var kernels = new TestKernels(AddKernel);
         using var backend = kernels.Open();
         Assert.Contains("rewards.cu -DSTORAGE_BITS=32 -DMORE=3 is not in KernelCatalog", Assert.Throws<InvalidOperationException>(() => backend.Begin(new("rewards", "MORE"), "add", ElementType.Float32, 3)).Message);
-        Assert.Contains("cuModuleGetFunction(subtract in rewards.cu -DSTORAGE_BITS=32)", Assert.Throws<CudaException>(() => backend.Begin(File, "subtract", ElementType.Float32)).Message);
+        Assert.Contains("cuModuleGetFunction(subtract in rewards.cu -DSTORAGE_BITS=32)", Assert.Throws<CudaException>(() => backend.Begin(TestKernels.File, "subtract", ElementType.Float32)).Message);
     }
 
     private static CudaBackend Open() => CudaBackend.Open(new() { CompilesAhead = false });
@@ -259,7 +257,7 @@ public sealed class BackendTests
 
     private static void Add(CudaBackend backend, DeviceView output, DeviceView input, float value, int threads = 256)
     {
-        var launch = backend.Begin(File, "add", ElementType.Float32);
+        var launch = backend.Begin(TestKernels.File, "add", ElementType.Float32);
         launch.AddMatrix(output);
         launch.Add(input);
         launch.Add((int)output.Rows);
