@@ -14,6 +14,7 @@ public sealed partial class CudaBackend : Backend
 {
     private readonly ContextHandle _context;
     private readonly StreamHandle? _ownStream;
+    private readonly MatrixProductsHandle? _matrixProducts;
     private readonly nint _stream;
     private readonly CudaDevice _device;
     private readonly HashSet<CudaBuffer> _buffers = [];
@@ -32,6 +33,7 @@ public sealed partial class CudaBackend : Backend
             _modules = new(context, new(DeviceArchitecture.For(device.Capability), KernelCache.Open(options.CacheFolder), KernelSources.Open(options.KernelFolder)), options.CompilesAhead);
             _staging = new(context, _stream);
             _faults = AllocateFaults();
+            _matrixProducts = options.Numerics == Numerics.Fast ? MatrixProductsHandle.Create(context) : null;
         }
         catch
         {
@@ -65,6 +67,9 @@ public sealed partial class CudaBackend : Backend
 
     /// <summary>The stream of all operations.</summary>
     internal nint Stream => _stream;
+
+    /// <summary>The handle of cuBLASLt; there only with <see cref="Numerics.Fast"/>.</summary>
+    internal nint MatrixProducts => _matrixProducts!.Value;
 
     /// <summary>Opens the backend.</summary>
     /// <param name="options">Device, or the host program's context and stream.</param>
@@ -128,6 +133,7 @@ public sealed partial class CudaBackend : Backend
         _staging?.Dispose();
         _modules?.Dispose();
         _arguments.Dispose();
+        _matrixProducts?.Dispose();
         _ownStream?.Dispose();
         _context.Dispose();
     }

@@ -39,6 +39,11 @@ internal static unsafe class CudaError
             _text = isNeeded ? new(literalLength, formattedCount) : default;
         }
 
+        /// <summary>The same for a library whose results are plain numbers; 0 is success.</summary>
+        public CallText(int literalLength, int formattedCount, int status, out bool isNeeded) : this(literalLength, formattedCount, (CudaResult)status, out isNeeded)
+        {
+        }
+
         public void AppendLiteral(string text) => _text.AppendLiteral(text);
 
         public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
