@@ -2,7 +2,7 @@
 # build.sh [OUT_DIR]: builds libsophia_cuda_emulator.so (g++ 12 or later, x86-64 Linux). Files that did not change are not compiled again.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
-out=${1:-$here/bin}
+out=${1:-$here/../../artifacts/emulator}
 mkdir -p "$out/objects"
 out=$(cd "$out" && pwd)
 cd "$here"
