@@ -4,7 +4,9 @@ namespace Sophia.Native.Conformance;
 
 public static partial class CaseTable
 {
-    private static readonly (int Rows, int Channels)[] NormShapes = [(0, 8), (1, 1), (1, 1024), (2, 7), (3, 17), (5, 64), (7, 100), (33, 31), (4, 1153), (67, 96), (190, 211)];
+    /// <summary>From a single element to rows that no registers hold.</summary>
+    private static readonly (int Rows, int Channels)[] NormShapes =
+        [(0, 8), (1, 1), (1, 1024), (2, 7), (3, 17), (5, 64), (7, 100), (33, 31), (4, 1153), (6, 896), (67, 96), (190, 211), (1, 4099), (2, 8201)];
 
     private static IEnumerable<OperationCase> RmsNormCases()
     {
