@@ -138,7 +138,7 @@ public sealed class BrokenModelTests(SmallWorld world) : IClassFixture<SmallWorl
     }
 
     [Theory]
-    [InlineData("cuda", "'cuda'")]
+    [InlineData("ilgpu", "'ilgpu'")]
     [InlineData("tpu", "'tpu'")]
     [InlineData("cpu:3", "cpu")]
     public async Task A_backend_that_is_not_here(string name, string part) =>

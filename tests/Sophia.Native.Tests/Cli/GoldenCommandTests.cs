@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using Sophia.Native.Conformance.Golden;
 using Sophia.Native.Models.Files;
-using Sophia.Native.Tests.Models;
 
 namespace Sophia.Native.Tests.Cli;
 
