@@ -430,7 +430,7 @@ int compile(Program& program, int count, const char* const* option_texts)
     }
 
     std::vector<std::string> preprocess = flags;
-    preprocess.insert(preprocess.end(), {"-E", "-x", "c++", "-I", ".", "-I", "emulator", "-DEMULATOR_CHECKED=" + std::to_string(checked), "-D__NVCC_EMULATED__=1", "-D__CUDA_ARCH__=" + std::to_string(request.architecture * 10)});
+    preprocess.insert(preprocess.end(), {"-E", "-x", "c++", "-I", ".", "-I", "emulator", "-include", "emulator/emulator_abi.h", "-DEMULATOR_CHECKED=" + std::to_string(checked), "-D__NVCC_EMULATED__=1", "-D__CUDA_ARCH__=" + std::to_string(request.architecture * 10)});
     for (const std::string& definition : request.definitions)
         preprocess.push_back("-D" + definition);
     for (const std::string& include : request.include_folders)

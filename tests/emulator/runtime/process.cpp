@@ -38,8 +38,16 @@ int run_process(const std::vector<std::string>& arguments, const std::string& fo
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    // The same messages everywhere.
+    std::vector<char*> environment;
+    for (char** entry = environ; *entry != nullptr; entry++)
+        if (std::strncmp(*entry, "LC_", 3) != 0 && std::strncmp(*entry, "LANG", 4) != 0)
+            environment.push_back(*entry);
+    char locale[] = "LC_ALL=C";
+    environment.push_back(locale);
+    environment.push_back(nullptr);
     pid_t child = 0;
-    int error = posix_spawnp(&child, argv[0], &actions, &attributes, argv.data(), environ);
+    int error = posix_spawnp(&child, argv[0], &actions, &attributes, argv.data(), environment.data());
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     close(ends[1]);

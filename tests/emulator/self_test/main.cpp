@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 
 namespace
 {
@@ -233,7 +232,9 @@ void clean_kernels(int device)
         expect(call("cuLaunchKernel", s.function("many_parameters"), 1u, 1u, 1u, 32u, 1u, 1u, 0u, static_cast<void*>(nullptr), static_cast<void**>(nullptr), static_cast<void**>(extra)) == 0, on + "a launch with a parameter block: " + last_report());
         expect(s.download<long long>(out, 32) == output, on + "the parameter block gives the same");
         size = 44;
+        configure("print", "0");
         expect(call("cuLaunchKernel", s.function("many_parameters"), 1u, 1u, 1u, 32u, 1u, 1u, 0u, static_cast<void*>(nullptr), static_cast<void**>(nullptr), static_cast<void**>(extra)) == 1, on + "a parameter block of the wrong size is refused");
+        configure("print", "1");
     }
     {
         Address x = s.upload(numbers(22)), y = s.allocate(512);
@@ -360,6 +361,8 @@ void planted_mistakes(int device)
 }
 
 void stream_tests(int device, const std::vector<char>& image);
+void driver_tests(const std::vector<char>& fast, const std::vector<char>& checked, const std::vector<char>& ptx, const std::string& kernels_folder);
+void product_tests(int device);
 
 int main(int argc, char** argv)
 {
@@ -392,6 +395,10 @@ int main(int argc, char** argv)
         planted_mistakes(device);
     for (int device = 0; device < devices; device++)
         stream_tests(device, images[device == 0 ? 0 : 1]);
+    for (int device = 0; device < devices; device++)
+        product_tests(device);
+    std::vector<char> ptx = compile(source, "kernels.cu", kernels_folder, {"--gpu-architecture=compute_80", "-DSTORAGE_BITS=16"}, log, true);
+    driver_tests(images[0], images[1], ptx, kernels_folder);
     std::printf("%d checks, %d failed\n", checks, failures);
     return failures == 0 ? 0 : 1;
 }
