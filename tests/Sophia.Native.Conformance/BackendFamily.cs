@@ -39,6 +39,9 @@ public abstract class BackendFamily : IDisposable
     /// <summary>Whether an operation that is not supported is a failure rather than a skipped test.</summary>
     public virtual bool SupportsEverything => true;
 
+    /// <summary>Why calls may allocate managed memory, or null where they allocate nothing.</summary>
+    public virtual string? WhyAllocating => null;
+
     /// <summary>Why the family leaves an operation, or one case of it, to another family, or null.</summary>
     /// <param name="operation">The operation.</param>
     /// <param name="instance">The case; null for a test that is not of the table.</param>
