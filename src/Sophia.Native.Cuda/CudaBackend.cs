@@ -133,6 +133,7 @@ public sealed partial class CudaBackend : Backend
         _staging?.Dispose();
         _modules?.Dispose();
         _arguments.Dispose();
+        ReleaseLibraryProducts();
         _matrixProducts?.Dispose();
         _ownStream?.Dispose();
         _context.Dispose();

@@ -25,7 +25,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     protected override void LinearForwardCore(DeviceView output, DeviceView input, DeviceView weight, DeviceView bias)
     {
-        if (output.Length == 0)
+        if (output.Length == 0 || MultipliedByLibrary(output, input, false, weight, false, bias, accumulate: false))
             return;
         var launch = BeginLinear(LinearProduct.Forward, output.Type == input.Type ? "linear_forward" : "linear_forward_float", output, input, weight, input.Columns, out var tile);
         launch.AddMatrix(output);
@@ -41,7 +41,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     protected override void LinearBackwardInputCore(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate)
     {
-        if (dInput.Length == 0)
+        if (dInput.Length == 0 || MultipliedByLibrary(dInput, dOutput, false, weight, true, default, accumulate))
             return;
         var launch = BeginLinear(LinearProduct.BackwardInput, "linear_backward_input", dInput, dOutput, weight, dOutput.Columns, out var tile);
         launch.AddMatrix(dInput);
@@ -57,7 +57,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     protected override void LinearBackwardWeightCore(DeviceView dWeight, DeviceView dOutput, DeviceView input)
     {
-        if (dWeight.Length == 0 || dOutput.Rows == 0)
+        if (dWeight.Length == 0 || dOutput.Rows == 0 || MultipliedByLibrary(dWeight, dOutput, true, input, true, default, accumulate: true))
             return;
         var launch = BeginLinear(LinearProduct.BackwardWeight, "linear_backward_weight", dWeight, dOutput, input, dOutput.Rows, out var tile);
         launch.AddMatrix(dWeight);
