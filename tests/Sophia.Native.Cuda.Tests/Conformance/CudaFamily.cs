@@ -13,8 +13,6 @@ public abstract class CudaFamily(params int[] devices) : BackendFamily
 
     public override string? WhyNot => Emulator.WhyNot;
 
-    public override bool SupportsEverything => false;
-
     public override string? WhyOmitted(string operation, CaseInstance? instance) =>
         Wanted is null || Wanted.Contains(operation) ? null : $"SOPHIA_CUDA_OPERATIONS names other operations than {operation}.";
 
