@@ -4,7 +4,7 @@ using Sophia.Native.Cuda.Tests.Conformance;
 
 namespace Sophia.Native.Cuda.Tests.Golden;
 
-/// <summary>A golden model on the emulator's fast device in both storage types: the same tests that the CPU passes. On a GPU every golden model runs.</summary>
+/// <summary>The golden models on the emulator's fast device, or the machine's first GPU, in both storage types: the tests that the CPU passes. One of them is in every clone; the others need the whole golden set.</summary>
 [StorageTypes(ElementType.Float32, ElementType.BFloat16)]
-[GoldenModels("internlm2-vit300m/hf")]
+[GoldenModels("internlm2-vit300m/hf", "qwen2-vit300m/hf", "qwen2-vit6b/hf")]
 public sealed class GoldenModelTests(CudaFastFamily family) : ModelGoldenConformance(family), IClassFixture<CudaFastFamily>;

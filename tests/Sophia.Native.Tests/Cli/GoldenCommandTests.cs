@@ -1,44 +1,11 @@
-using System.Globalization;
 using System.Text.Json;
 using Sophia.Native.Conformance.Golden;
-using Sophia.Native.Models.Files;
 
 namespace Sophia.Native.Tests.Cli;
 
-/// <summary>Raw records through the command line, against the reference: no tokenizer, no image file, any model.</summary>
-public sealed class GoldenCommandTests : IDisposable
+/// <summary>The golden commands on the CPU, and what does not depend on the backend.</summary>
+public sealed class GoldenCommandTests() : GoldenCommands(ElementType.Float32)
 {
-    // golden/README.md: measured 7.3e-6 between fp32 and fp64, recommended 4e-5.
-    private const double LogProbabilityTolerance = 4e-5;
-
-    private static readonly string Golden = TestData.Golden("models/internlm2-vit300m");
-
-    private readonly TemporaryFolder _folder = new();
-    private readonly SafetensorsFile _tensors = SafetensorsFile.Open(Path.Combine(Golden, "golden.safetensors"));
-
-    private static string Model => Path.Combine(Golden, "hf");
-
-    public void Dispose()
-    {
-        _tensors.Dispose();
-        _folder.Dispose();
-    }
-
-    [Fact]
-    public async Task Score_gives_the_log_probabilities_and_entropies_of_the_reference()
-    {
-        var records = WriteSamples();
-        var result = await CommandLine.Succeed("score", "--model", Model, "--data", records);
-        var lines = result.Lines();
-        Assert.Equal(4, lines.Length);
-        for (var s = 0; s < lines.Length; s++)
-        {
-            Assert.Equal($"s{s}", lines[s].GetProperty("id").GetString());
-            CheckShifted($"s{s}.logp", lines[s].GetProperty("logprobs"));
-            CheckShifted($"s{s}.entropy", lines[s].GetProperty("entropies"));
-        }
-    }
-
     [Theory]
     [InlineData("", "--temperature 0.5")]
     [InlineData(",\"temperature\":0.5", "")]
@@ -48,7 +15,7 @@ public sealed class GoldenCommandTests : IDisposable
         var records = WriteSamples(field);
         var result = await CommandLine.Succeed(["score", "--model", Model, "--data", records, .. option.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
         var ids = Integers("s3.input_ids");
-        var logits = GoldenModel.Floats(_tensors, "s3.logits");
+        var logits = Floats("s3.logits");
         var vocabulary = logits.Length / ids.Length;
         var found = result.Lines()[3].GetProperty("logprobs");
         for (var i = 1; i < ids.Length; i++)
@@ -57,45 +24,8 @@ public sealed class GoldenCommandTests : IDisposable
             var sum = 0.0;
             foreach (var logit in row)
                 sum += Math.Exp(logit / 0.5);
-            Assert.Equal(row[ids[i]] / 0.5 - Math.Log(sum), found[i].GetDouble(), 2 * LogProbabilityTolerance);
+            Assert.Equal(row[ids[i]] / 0.5 - Math.Log(sum), found[i].GetDouble(), 2 * GoldenTolerances.Of(ElementType.Float32).LogProbabilityAbsolute);
         }
-    }
-
-    [Fact]
-    public async Task Generate_continues_a_raw_prompt_as_the_reference_does()
-    {
-        var prompt = _folder.Write("prompt.jsonl", Raw("gen", Integers("gen.prompt_ids"), "gen.pixel_values", "") + "\n");
-        var output = _folder.File("completion.jsonl");
-        var expected = Integers("gen.new_ids");
-        await CommandLine.Succeed("generate", "--model", Model, "--data", prompt, "--out", output, "--max-new-tokens", expected.Length.ToString(CultureInfo.InvariantCulture));
-        var completion = JsonElement.Parse(await File.ReadAllTextAsync(output, TestContext.Current.CancellationToken));
-        Assert.Equal(expected, completion.GetProperty("output_ids").EnumerateArray().Select(id => id.GetInt32()));
-        Assert.Equal("length", completion.GetProperty("finish_reason").GetString());
-        var logProbabilities = GoldenModel.Floats(_tensors, "gen.logp");
-        for (var i = 0; i < expected.Length; i++)
-            Assert.Equal(logProbabilities[i], completion.GetProperty("logprobs")[i].GetDouble(), LogProbabilityTolerance);
-    }
-
-    [Fact]
-    public async Task Train_takes_raw_records_and_reports_the_loss_of_the_reference()
-    {
-        var records = WriteSamples();
-        var recipe = _folder.Write("recipe.json", """{"steps": 2, "batch_sequences": 4, "freeze": [], "objective": {"ratio": "one", "normalization": "token-mean"}}""");
-        var output = _folder.File("run");
-        await CommandLine.Succeed("train", "--model", Model, "--data", records, "--recipe", recipe, "--out", output);
-        var metrics = File.ReadLines(Path.Combine(output, "metrics.jsonl")).Select(line => JsonElement.Parse(line)).ToArray();
-        Assert.Equal(2, metrics.Length);
-        var (sum, tokens) = (0.0, 0.0);
-        for (var s = 0; s < 4; s++)
-        {
-            var trained = GoldenModel.Floats(_tensors, $"s{s}.mask").Sum();
-            sum += GoldenModel.Floats(_tensors, $"s{s}.loss")[0] * trained;
-            tokens += trained;
-        }
-        // The reference divides each sample's loss by its own tokens, the batch by those of all.
-        Assert.Equal(sum / tokens, metrics[0].GetProperty("loss").GetDouble(), 1e-5);
-        Assert.True(metrics[1].GetProperty("loss").GetDouble() < metrics[0].GetProperty("loss").GetDouble());
-        await CommandLine.Succeed("score", "--model", Path.Combine(output, "checkpoints", "step-00000002"), "--data", records, "--out", _folder.File("after.jsonl"));
     }
 
     [Theory]
@@ -109,49 +39,16 @@ public sealed class GoldenCommandTests : IDisposable
         Assert.Contains("InternLM2", result.Error);
     }
 
-    private void CheckShifted(string name, JsonElement found)
+    [Fact]
+    public async Task Inspect_plans_the_memory_of_the_precision()
     {
-        var expected = GoldenModel.Floats(_tensors, name);
-        Assert.Equal(expected.Length, found.GetArrayLength());
-        Assert.Equal(JsonValueKind.Null, found[0].ValueKind);
-        for (var i = 1; i < expected.Length; i++)
-            Assert.Equal(expected[i - 1], found[i].GetDouble(), LogProbabilityTolerance);
-    }
-
-    private string WriteSamples(string rest = "")
-    {
-        var lines = new List<string>();
-        for (var s = 0; s < 4; s++)
-        {
-            var ids = Integers($"s{s}.input_ids");
-            var weights = Shifted($"s{s}.weights");
-            var mask = Shifted($"s{s}.mask");
-            var pixels = _tensors.TryFind($"s{s}.pixel_values", out _) ? $"s{s}.pixel_values" : null;
-            lines.Add(Raw($"s{s}", ids, pixels, $",\"loss_mask\":[{string.Join(',', mask)}],\"token_weights\":[{string.Join(',', weights)}]{rest}"));
-        }
-        return _folder.Write("samples.jsonl", string.Join('\n', lines) + "\n");
-    }
-
-    /// <summary>The golden lists say at t what belongs to token t + 1.</summary>
-    private string[] Shifted(string name)
-    {
-        var values = GoldenModel.Floats(_tensors, name);
-        var shifted = new string[values.Length];
-        for (var i = 0; i < values.Length; i++)
-            shifted[i] = i == 0 ? "0" : values[i - 1].ToString("R", CultureInfo.InvariantCulture);
-        return shifted;
-    }
-
-    private string Raw(string id, int[] ids, string? pixels, string rest)
-    {
-        var image = pixels is null ? "" : $",\"pixel_values\":{JsonSerializer.Serialize(Path.Combine(Golden, "golden.safetensors") + "#" + pixels)}";
-        return $$"""{"id":"{{id}}","input_ids":[{{string.Join(',', ids)}}]{{image}}{{rest}}}""";
-    }
-
-    private int[] Integers(string name)
-    {
-        var values = new long[_tensors[name].ElementCount];
-        _tensors[name].ReadIntegers(0, values);
-        return Array.ConvertAll(values, value => (int)value);
+        var single = (await CommandLine.Succeed("inspect", "--model", Model, "--json")).Line();
+        var half = (await CommandLine.Succeed("inspect", "--model", Model, "--json", "--precision", "bf16")).Line();
+        var parameters = single.GetProperty("parameter_bytes").GetInt64();
+        Assert.Equal(parameters / 2, half.GetProperty("parameter_bytes").GetInt64());
+        Assert.Equal(3 * parameters, single.GetProperty("training_state_bytes").GetInt64());
+        Assert.Equal(4 * parameters, half.GetProperty("training_state_bytes").GetInt64());
+        foreach (var name in (string[])["inference_activation_bytes", "training_activation_bytes"])
+            Assert.InRange(half.GetProperty(name).GetInt64(), single.GetProperty(name).GetInt64() / 2, single.GetProperty(name).GetInt64() - 1);
     }
 }
