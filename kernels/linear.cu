@@ -13,9 +13,15 @@
 //   128 x 256  256      144 KB    1           524,288        12,288             32,768              352 : 403
 //   128 x 128  128       96 KB    2           262,144         8,192             16,384              192 : 202
 //    64 x 64   128       64 KB    3            65,536         4,096              8,192               96 :  50     for small matrices, whose blocks would be too few
-//    16 x 64   128       80 KB    2            up to 16 rows (decoding): the weight is read once, 60 KB of it and of the input are on their way in each block. The chain of one mma after another,
-//    16 x 32    64       72 KB    3            about 33 cycles for 16 k, is the other bound: K / 16 * 19 ns, 5.7 us at K = 4,864 and 22 us at K = 18,944, where the weight of 3,584 outputs takes 28 us.
-//    16 x 16    32       64 KB    3            Fewer columns a block make more blocks: the host takes the widest that fill the device.
+// Forward there are tiles for few rows (decoding), which read the weight once and keep enough of it on its way: 4.8 TB/s times 0.8 us of latency are 30 KB for each of 132 multiprocessors.
+//   tile       threads  shared    blocks/SM   bytes on their way in a block, of the weight
+//    64 x 32    64       96 KB    2           72 KB, 24 KB
+//    32 x 64    64       96 KB    2           72 KB, 48 KB
+//    32 x 32    32       64 KB    3           48 KB, 24 KB
+//    16 x 64   128       80 KB    2           60 KB, 48 KB (rows of the input that do not exist are not read)
+//    16 x 32    64       72 KB    3           60 KB, 40 KB
+//    16 x 16    32       64 KB    3           56 KB, 28 KB
+// The chain of one mma after another, about 33 cycles for 16 k, is their other bound: K / 16 * 19 ns, 5.7 us at K = 4,864 and 22 us at K = 18,944, where the weight of 3,584 outputs takes 28 us.
 // Float: 8 x 8 (tile 128 x 128, 256 threads, 96 KB), 4 x 4 (64 x 64, 256 threads, 48 KB) or 2 x 4 elements (16 x 64, 128 threads, 40 KB) a thread; 64 fmaf of 8 x 8 need 4 reads of 16 bytes. For checking, not for speed.
 // Registers and spills (none): kernels/README.md. Not yet measured on a GPU.
 // Where to read first: multiply, then multiply_tile in the header.
@@ -29,12 +35,13 @@
 
 #include "matrix_tile_bfloat16.cuh"
 
-constexpr int WARP_SIDE = TILE_ROWS >= 128 ? 64 : TILE_ROWS >= 64 ? 32 : 16;
-constexpr int DEPTH = TILE_ROWS >= 64 ? 64 : 128;
-constexpr int STAGES = TILE_ROWS >= 128 ? 3 : TILE_ROWS >= 64 || TILE_COLUMNS >= 64 ? 4 : TILE_COLUMNS >= 32 ? 6 : 8;
+constexpr int SMALLER_SIDE = TILE_ROWS < TILE_COLUMNS ? TILE_ROWS : TILE_COLUMNS;
+constexpr int WARP_SIDE = SMALLER_SIDE >= 128 ? 64 : SMALLER_SIDE >= 32 ? 32 : 16;
+constexpr int DEPTH = SMALLER_SIDE >= 64 ? 64 : 128;
+constexpr int STAGES = TILE_ROWS >= 128 ? 3 : TILE_ROWS >= 32 || TILE_COLUMNS >= 64 ? 4 : TILE_COLUMNS >= 32 ? 6 : 8;
 typedef TileShape<TILE_ROWS, TILE_COLUMNS, WARP_SIDE, DEPTH, STAGES, ALIGNED != 0> Shape;
-constexpr int BLOCKS = TILE_ROWS < 128 ? 3 : TILE_COLUMNS < 256 ? 2 : 1;
-static_assert(ALIGNED != 0 || TILE_ROWS < 128, "copies element by element need registers that the large tiles do not have");
+constexpr int BLOCKS = TILE_COLUMNS >= 256 ? 1 : TILE_ROWS >= 128 || SMALLER_SIDE < 64 ? 2 : 3;
+static_assert(ALIGNED != 0 || SMALLER_SIDE < 128, "copies element by element need registers that the large tiles do not have");
 
 #else
 

@@ -96,7 +96,7 @@ public sealed partial class CudaBackend
     private Launch BeginLinear(LinearProduct product, string kernel, DeviceView result, DeviceView first, DeviceView second, long depth, out LinearTile tile, [CallerMemberName] string operation = "")
     {
         var isAligned = HasAlignedRows(first) && HasAlignedRows(second);
-        tile = OnlyLinearTile ?? LinearTile.Choose(first.Type, product, isAligned, result.Rows, result.Columns, depth, _device.Multiprocessors);
+        tile = OnlyLinearTile ?? LinearTile.Choose(first.Type, product, isAligned, result.Rows, result.Columns, depth, _device.Multiprocessors, _device.MaximumSharedBytes);
         return Begin(LinearFile, kernel, first.Type, (int)product, tile.Rows, tile.Columns, isAligned ? 1 : 0, operation: operation);
     }
 

@@ -7,28 +7,37 @@ namespace Sophia.Native.Cuda;
 /// <param name="Columns">Columns of the result.</param>
 /// <param name="Threads">Threads of a block.</param>
 /// <param name="SharedBytes">Dynamic shared memory of a block.</param>
-/// <param name="CyclesPerStep">Cycles of a multiprocessor for 16 values of k (bfloat16) or 1 (float), the larger of shared memory's and the arithmetic's; counted, not yet measured on a GPU.</param>
+/// <param name="CyclesPerStep">
+/// Cycles of a multiprocessor for 16 values of k (bfloat16) or 1 (float), the larger of shared memory's and the arithmetic's; counted, not yet measured on a GPU. 0 for a tile that is taken by its rows.
+/// </param>
 /// <param name="CyclesPerBlock">Cycles to fill the pipeline and to write the result that no other block of the multiprocessor hides; estimated.</param>
-internal sealed record LinearTile(int Rows, int Columns, int Threads, int SharedBytes, int CyclesPerStep, int CyclesPerBlock)
+internal sealed record LinearTile(int Rows, int Columns, int Threads, int SharedBytes, int CyclesPerStep = 0, int CyclesPerBlock = 0)
 {
-    /// <summary>Rows of the tiles for decoding.</summary>
-    public const int FewRows = 16;
+    private static readonly LinearTile[] BFloat16Tiles =
+    [
+        new(128, 256, 256, 147456, 403, 4500), new(128, 128, 128, 98304, 215, 1000), new(64, 64, 128, 65536, 100, 500),
+        new(64, 32, 64, 98304), new(32, 64, 64, 98304), new(32, 32, 32, 65536), new(16, 64, 128, 81920), new(16, 32, 64, 73728), new(16, 16, 32, 65536),
+    ];
 
-    private static readonly LinearTile[] BFloat16Tiles = [new(128, 256, 256, 147456, 403, 4500), new(128, 128, 128, 98304, 215, 1000), new(64, 64, 128, 65536, 100, 500)];
-    private static readonly LinearTile[] BFloat16DecodingTiles = [new(16, 64, 128, 81920, 0, 0), new(16, 32, 64, 73728, 0, 0), new(16, 16, 32, 65536, 0, 0)];
-    private static readonly LinearTile[] FloatTiles = [new(128, 128, 256, 98304, 128, 2000), new(64, 64, 256, 49152, 40, 500)];
-    private static readonly LinearTile[] FloatDecodingTiles = [new(16, 64, 128, 40960, 0, 0)];
+    /// <summary>Element by element: one tile for many rows and one for few.</summary>
+    private static readonly LinearTile[] BFloat16UnalignedTiles = [BFloat16Tiles[2], BFloat16Tiles[6]];
 
-    /// <summary>All tiles that a product can be computed with, the widest first.</summary>
+    private static readonly LinearTile[] FloatTiles = [new(128, 128, 256, 98304, 128, 2000), new(64, 64, 256, 49152, 40, 500), new(16, 64, 128, 40960)];
+
+    /// <summary>Whether the tile is for few rows, which exists forward only.</summary>
+    private bool IsForFewRows => CyclesPerStep == 0;
+
+    /// <summary>All tiles that a product can be computed with.</summary>
     /// <param name="storage">Float32 or BFloat16.</param>
-    /// <param name="product">What is computed; the tiles of few rows exist forward.</param>
-    /// <param name="isAligned">Whether the rows of both operands begin at multiples of 16 bytes; element by element bfloat16 has one small tile of each kind.</param>
-    /// <param name="fewRows">The tiles of few rows instead of the others.</param>
-    public static ReadOnlySpan<LinearTile> Of(ElementType storage, LinearProduct product, bool isAligned, bool fewRows)
+    /// <param name="product">What is computed.</param>
+    /// <param name="isAligned">Whether the rows of both operands begin at multiples of 16 bytes.</param>
+    public static IEnumerable<LinearTile> Of(ElementType storage, LinearProduct product, bool isAligned)
     {
-        if (fewRows && product == LinearProduct.Forward)
-            return storage != ElementType.BFloat16 ? FloatDecodingTiles : isAligned ? BFloat16DecodingTiles : BFloat16DecodingTiles.AsSpan(..1);
-        return storage != ElementType.BFloat16 ? FloatTiles : isAligned ? BFloat16Tiles : BFloat16Tiles.AsSpan(^1);
+        foreach (var tile in Table(storage, isAligned))
+        {
+            if (product == LinearProduct.Forward || !tile.IsForFewRows)
+                yield return tile;
+        }
     }
 
     /// <summary>The values of PRODUCT, TILE_ROWS, TILE_COLUMNS and ALIGNED that are launched.</summary>
@@ -40,18 +49,14 @@ internal sealed record LinearTile(int Rows, int Columns, int Threads, int Shared
         {
             foreach (var isAligned in (bool[])[false, true])
             {
-                foreach (var tile in Of(storage, product, isAligned, fewRows: false))
-                    all.Add([(int)product, tile.Rows, tile.Columns, isAligned ? 1 : 0]);
-                if (product != LinearProduct.Forward)
-                    continue;
-                foreach (var tile in Of(storage, product, isAligned, fewRows: true))
+                foreach (var tile in Of(storage, product, isAligned))
                     all.Add([(int)product, tile.Rows, tile.Columns, isAligned ? 1 : 0]);
             }
         }
         return [.. all];
     }
 
-    /// <summary>The tile for a product: with few rows the widest whose blocks fill the device, else the one with the fewest cycles of the busiest multiprocessor.</summary>
+    /// <summary>The tile for a product: with few rows, which one tile holds, the widest whose blocks fill the device; else the one with the fewest cycles of the busiest multiprocessor.</summary>
     /// <param name="storage">Float32 or BFloat16.</param>
     /// <param name="product">What is computed.</param>
     /// <param name="isAligned">Whether the rows of both operands begin at multiples of 16 bytes.</param>
@@ -59,24 +64,19 @@ internal sealed record LinearTile(int Rows, int Columns, int Threads, int Shared
     /// <param name="columns">Columns of the result.</param>
     /// <param name="depth">Length of the sums.</param>
     /// <param name="multiprocessors">Multiprocessors of the device.</param>
-    public static LinearTile Choose(ElementType storage, LinearProduct product, bool isAligned, long rows, long columns, long depth, int multiprocessors)
+    /// <param name="sharedBytes">The most shared memory of a block.</param>
+    public static LinearTile Choose(ElementType storage, LinearProduct product, bool isAligned, long rows, long columns, long depth, int multiprocessors, int sharedBytes)
     {
-        var fewRows = rows <= FewRows && product == LinearProduct.Forward;
-        var tiles = Of(storage, product, isAligned, fewRows);
-        if (fewRows)
-        {
-            foreach (var tile in tiles)
-            {
-                if (tile.Blocks(rows, columns) >= multiprocessors)
-                    return tile;
-            }
-            return tiles[^1];
-        }
+        var tiles = Table(storage, isAligned);
+        if (product == LinearProduct.Forward && ForFewRows(tiles, rows, columns, multiprocessors) is { } narrow)
+            return narrow;
         var steps = storage == ElementType.BFloat16 ? (depth + 15) / 16 : depth;
-        var best = tiles[0];
+        LinearTile? best = null;
         var fewest = long.MaxValue;
         foreach (var tile in tiles)
         {
+            if (tile.IsForFewRows || tile.SharedBytes > sharedBytes)
+                continue;
             var blocks = (tile.Blocks(rows, columns) + multiprocessors - 1) / multiprocessors;
             var cycles = blocks * (steps * tile.CyclesPerStep + tile.CyclesPerBlock);
             if (cycles >= fewest)
@@ -84,9 +84,24 @@ internal sealed record LinearTile(int Rows, int Columns, int Threads, int Shared
             fewest = cycles;
             best = tile;
         }
-        return best;
+        return best!;
     }
 
     /// <summary>The number of blocks.</summary>
     public long Blocks(long rows, long columns) => (rows + Rows - 1) / Rows * ((columns + Columns - 1) / Columns);
+
+    /// <summary>Among the tiles of the fewest rows that hold all rows: the widest that fills the device, else the narrowest. Null where none holds them.</summary>
+    private static LinearTile? ForFewRows(LinearTile[] tiles, long rows, long columns, int multiprocessors)
+    {
+        LinearTile? found = null;
+        foreach (var tile in tiles)
+        {
+            if (tile.Rows < rows || tile.Rows > 64 || (found is not null && tile.Rows == found.Rows && found.Blocks(rows, columns) >= multiprocessors))
+                continue;
+            found = tile;
+        }
+        return found;
+    }
+
+    private static LinearTile[] Table(ElementType storage, bool isAligned) => storage != ElementType.BFloat16 ? FloatTiles : isAligned ? BFloat16Tiles : BFloat16UnalignedTiles;
 }

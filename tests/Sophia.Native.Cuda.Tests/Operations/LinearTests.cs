@@ -204,11 +204,7 @@ public abstract class LinearTests(CudaFamily family)
         public IEnumerable<(LinearTile Tile, float[] Result)> RunWithEveryTile(CudaBackend backend, LinearProduct product)
         {
             var isAligned = (_spare + _outputs) % 8 == 0 && (_spare + _channels) % 8 == 0;
-            var tiles = new List<LinearTile>();
-            tiles.AddRange(LinearTile.Of(_type, product, isAligned, fewRows: false));
-            if (product == LinearProduct.Forward)
-                tiles.AddRange(LinearTile.Of(_type, product, isAligned, fewRows: true));
-            foreach (var tile in tiles)
+            foreach (var tile in LinearTile.Of(_type, product, isAligned))
             {
                 backend.OnlyLinearTile = tile;
                 try
