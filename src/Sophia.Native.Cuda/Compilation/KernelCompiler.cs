@@ -19,14 +19,16 @@ internal sealed unsafe class KernelCompiler(KernelSources sources)
     {
         using var texts = new NativeTexts();
         var options = Options(specialization, architecture);
-        var headerTexts = new nint[sources.Headers.Count];
-        var headerNames = new nint[sources.Headers.Count];
+        var text = sources.Read(specialization.File);
+        var included = sources.HeadersOf(text);
+        var headerTexts = new nint[included.Count];
+        var headerNames = new nint[included.Count];
         for (var i = 0; i < headerTexts.Length; i++)
-            (headerTexts[i], headerNames[i]) = (texts.Add(sources.Headers[i].Text), texts.Add(sources.Headers[i].Name));
+            (headerTexts[i], headerNames[i]) = (texts.Add(included[i].Text), texts.Add(included[i].Name));
         var optionTexts = new nint[options.Count];
         for (var i = 0; i < optionTexts.Length; i++)
             optionTexts[i] = texts.Add(options[i]);
-        var (source, name) = (texts.Add(sources.Read(specialization.File)), texts.Add(specialization.File.ToString()));
+        var (source, name) = (texts.Add(text), texts.Add(specialization.File.ToString()));
         nint program;
         fixed (nint* headers = headerTexts, names = headerNames)
             Check(Nvrtc.nvrtcCreateProgram(out program, (byte*)source, (byte*)name, headerTexts.Length, (byte**)headers, (byte**)names), "nvrtcCreateProgram", specialization, "");

@@ -70,7 +70,7 @@ internal sealed class KernelStore
         return image;
     }
 
-    /// <summary>A hash of compiler, options, headers and source.</summary>
+    /// <summary>A hash of compiler, options, included headers and source.</summary>
     private string Key(KernelSpecialization specialization)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -82,12 +82,13 @@ internal sealed class KernelStore
         Add(_identity);
         foreach (var option in KernelCompiler.Options(specialization, Architecture))
             Add(option);
-        foreach (var (name, text) in _sources.Headers)
+        var source = _sources.Read(specialization.File);
+        foreach (var (name, text) in _sources.HeadersOf(source))
         {
             Add(name);
             Add(text);
         }
-        Add(_sources.Read(specialization.File));
+        Add(source);
         return $"{specialization.File.Name}-{Convert.ToHexStringLower(hash.GetHashAndReset())[..KeyCharacters]}";
     }
 
