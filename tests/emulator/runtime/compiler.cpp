@@ -10,6 +10,7 @@
 
 #include <cctype>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <fstream>
@@ -38,8 +39,18 @@ std::string processor_features()
 /// Where this library lies: kernels are linked against it.
 std::string own_path()
 {
-    Dl_info info;
-    return dladdr(reinterpret_cast<const void*>(&own_path), &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
+    static const std::string path = [] {
+        Dl_info info;
+        std::string found;
+        if (dladdr(reinterpret_cast<const void*>(&own_path), &info) != 0 && info.dli_fname != nullptr)
+            if (char* absolute = realpath(info.dli_fname, nullptr))
+            {
+                found = absolute;
+                std::free(absolute);
+            }
+        return found;
+    }();
+    return path;
 }
 
 struct Kernel

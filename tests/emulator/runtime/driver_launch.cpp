@@ -1,4 +1,5 @@
 // Modules, functions and launches.
+#include "dump.h"
 #include "entry.h"
 
 #include <algorithm>
@@ -166,6 +167,9 @@ void run_launch(Context& context, Function& function, dim3 grid, dim3 block, uns
     if (device.schedule.checked)
         launch.first_serial = device.memory->take_serials(launch.blocks());
     device.launches++;
+    Options o = options();
+    if (!o.dump.empty() && (o.dump_kernels.empty() || (" " + o.dump_kernels + " ").find(" " + std::string(function.kernel->name) + " ") != std::string::npos))
+        dump_launch(o.dump, function, launch);
     if (int error = injected_launch_failure())
     {
         context.error = error;

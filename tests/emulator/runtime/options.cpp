@@ -48,6 +48,7 @@ Options from_environment()
     o.workers = static_cast<unsigned>(number("SOPHIA_EMULATOR_THREADS", processors == 0 ? 1 : processors));
     o.compiler = text("SOPHIA_EMULATOR_COMPILER", o.compiler);
     o.dump = text("SOPHIA_EMULATOR_DUMP", "");
+    o.dump_kernels = text("SOPHIA_EMULATOR_DUMP_KERNELS", "");
     std::string home = text("XDG_CACHE_HOME", text("HOME", "/tmp") + "/.cache");
     o.cache = text("SOPHIA_EMULATOR_CACHE", home + "/sophia-emulator");
     return o;
@@ -152,6 +153,7 @@ extern "C" __attribute__((visibility("default"))) int emulator_configure(const c
     else if (k == "compiler") s.options.compiler = v;
     else if (k == "cache") s.options.cache = v;
     else if (k == "dump") s.options.dump = v;
+    else if (k == "dump-kernels") s.options.dump_kernels = v;
     else if (k == "print") s.print = number != 0;
     else if (k == "capability")
     {

@@ -17,7 +17,9 @@ struct Options
     uint64_t memory = uint64_t(16) << 30;
     uint64_t seed = 1;
     unsigned workers = 1;
-    std::string compiler = "g++", cache, dump;
+    std::string compiler = "g++", cache;
+    /// A folder to write every launch to, or "", and the kernels it is limited to, separated by spaces, or "" for all.
+    std::string dump, dump_kernels;
     /// "7.5" for a device that shall have another capability than its own.
     std::map<int, std::string> capability;
 };
