@@ -5,8 +5,8 @@ namespace Sophia.Native.Training;
 
 /// <summary>
 /// Optimizes a model step by step: micro-batches under the token budget, their gradients added up, the norm, AdamW. Two runs over the same samples are bitwise equal,
-/// whatever the number of threads, and neither loss nor gradients depend on how the batch falls into micro-batches: their sums go on where the micro-batch before ended.
-/// After the first step nothing is allocated.
+/// whatever the number of threads, and the loss does not depend on how the batch falls into micro-batches. On the CPU neither do the gradients: their sums go on where the micro-batch before ended; on CUDA
+/// the gradient of a parameter is summed within a micro-batch first, so that its last bits do. After the first step nothing is allocated.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
