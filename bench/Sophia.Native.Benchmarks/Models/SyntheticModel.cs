@@ -13,12 +13,13 @@ internal sealed class SyntheticModel : IDisposable
     /// <param name="samples">How many samples the batch has.</param>
     /// <param name="sampleTokens">Tokens of a sample.</param>
     /// <param name="tiles">Image tiles of all samples together, as evenly as they divide.</param>
+    /// <param name="storage">In what parameters and activations are stored.</param>
     /// <param name="trained">Trained groups.</param>
-    public SyntheticModel(Backend backend, InternVLConfig config, int samples, int sampleTokens, int tiles, params ReadOnlySpan<ParameterGroup> trained)
+    public SyntheticModel(Backend backend, InternVLConfig config, int samples, int sampleTokens, int tiles, ElementType storage, params ReadOnlySpan<ParameterGroup> trained)
     {
         Config = config;
         _sampleTokens = sampleTokens;
-        Parameters = new(backend, new(config), trained);
+        Parameters = new(backend, new(config), storage, trained);
         ParameterInitializer.Initialize(Parameters.Layout, 1, Parameters);
         Model = new(config, Parameters, imageTokenId: 0, maximumPositions: sampleTokens);
         Samples = new Sample[samples];
@@ -54,7 +55,7 @@ internal sealed class SyntheticModel : IDisposable
     /// About 60 M parameters with two samples of 512 tokens, one tile of 448 pixels each: large enough that memory counts, small enough for a laptop.
     /// </summary>
     public static SyntheticModel Medium(Backend backend) =>
-        new(backend, MediumConfig, samples: 2, sampleTokens: 512, tiles: 2, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
+        new(backend, MediumConfig, samples: 2, sampleTokens: 512, tiles: 2, ElementType.Float32, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
 
     private static InternVLConfig MediumConfig => new()
     {

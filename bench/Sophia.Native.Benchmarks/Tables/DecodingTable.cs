@@ -14,9 +14,9 @@ internal static class DecodingTable
     public static int Run(ReadOnlySpan<string> arguments)
     {
         var options = TableOptions.Parse(arguments);
-        using var backend = Backend.Open(options.Backend);
+        using var backend = options.OpenBackend();
         using var table = new TableWriter(options.Output);
-        using var model = new SyntheticModel(backend, options.Config, options.Batch, PromptTokens + options.NewTokens, tiles: 0);
+        using var model = new SyntheticModel(backend, options.Config, options.Batch, PromptTokens + options.NewTokens, tiles: 0, options.Storage);
         var requests = Array.ConvertAll(model.Samples, sample => new GenerationRequest { Id = sample.Id, PromptIds = sample.InputIds[..PromptTokens] });
         using var generator = new Generator(model.Model, GeneratorPlan.For(requests, options.NewTokens, options.Batch, options.Batch * PromptTokens));
         table.Line($"# Decoding with {options.ConfigName}, {options.Storage}");

@@ -13,7 +13,7 @@ internal static class OperationTable
     public static int Run(ReadOnlySpan<string> arguments)
     {
         var options = TableOptions.Parse(arguments);
-        using var backend = Backend.Open(options.Backend);
+        using var backend = options.OpenBackend();
         using var table = new TableWriter(options.Output);
         var (bandwidth, rate, size) = Anchors(backend, options);
         table.Line($"# Operations at the sizes of {options.ConfigName}, {options.Storage}");

@@ -6,7 +6,7 @@ namespace Sophia.Native.Benchmarks.Tables;
 /// <summary>What the tables of operations, steps and decoding have in common.</summary>
 internal sealed record TableOptions
 {
-    public const string Usage = "--config FILE, --backend NAME, --precision fp32|bf16, --tokens N, --sequence T, --tiles I, --batch B, --new-tokens N, --rounds N, --filter TEXT, --out FILE";
+    public const string Usage = "--config FILE, --backend NAME, --numerics invariant|fast, --precision fp32|bf16, --moments fp32|bf16, --tokens N, --sequence T, --tiles I, --batch B, --new-tokens N, --rounds N, --filter TEXT, --out FILE";
 
     /// <summary>The model whose sizes the table is for.</summary>
     public InternVLConfig Config { get; private init; } = null!;
@@ -16,7 +16,12 @@ internal sealed record TableOptions
 
     public string Backend { get; private init; } = "cpu";
 
+    public Numerics Numerics { get; private init; }
+
     public ElementType Storage { get; private init; } = ElementType.Float32;
+
+    /// <summary>In what the optimizer keeps its moments.</summary>
+    public ElementType Moments { get; private init; } = ElementType.Float32;
 
     /// <summary>N, packed tokens.</summary>
     public int Tokens { get; private init; } = 16_384;
@@ -39,6 +44,9 @@ internal sealed record TableOptions
 
     /// <summary>A file that gets the table too.</summary>
     public string? Output { get; private init; }
+
+    /// <summary>Opens the backend that the options name.</summary>
+    public Backend OpenBackend() => Native.Backend.Open(Backend, new() { Numerics = Numerics });
 
     /// <summary>Reads the options.</summary>
     /// <exception cref="ArgumentException">An option is unknown or has no usable value.</exception>
@@ -65,7 +73,10 @@ internal sealed record TableOptions
     private TableOptions With(string name, string value) => name switch
     {
         "--backend" => this with { Backend = value },
-        "--precision" => this with { Storage = value switch { "fp32" => ElementType.Float32, "bf16" => ElementType.BFloat16, _ => throw new ArgumentException($"{name}: expected fp32 or bf16, found '{value}'.") } },
+        "--numerics" when value is "invariant" or "fast" => this with { Numerics = value == "fast" ? Numerics.Fast : Numerics.Invariant },
+        "--numerics" => throw new ArgumentException($"{name}: expected invariant or fast, found '{value}'."),
+        "--precision" => this with { Storage = Type(name, value) },
+        "--moments" => this with { Moments = Type(name, value) },
         "--tokens" => this with { Tokens = Count(name, value) },
         "--sequence" => this with { SequenceTokens = Count(name, value) },
         "--tiles" => this with { Tiles = Count(name, value) },
@@ -76,6 +87,9 @@ internal sealed record TableOptions
         "--out" => this with { Output = value },
         _ => throw new ArgumentException($"Unknown option '{name}'. Known: {Usage}"),
     };
+
+    private static ElementType Type(string name, string value) =>
+        value switch { "fp32" => ElementType.Float32, "bf16" => ElementType.BFloat16, _ => throw new ArgumentException($"{name}: expected fp32 or bf16, found '{value}'.") };
 
     private static int Count(string name, string value) =>
         int.TryParse(value, CultureInfo.InvariantCulture, out var count) && count > 0 ? count : throw new ArgumentException($"{name}: expected a positive number, found '{value}'.");

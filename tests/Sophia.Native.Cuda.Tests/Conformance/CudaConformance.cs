@@ -4,8 +4,16 @@ using Sophia.Native.Cuda.Tests.Emulation;
 
 namespace Sophia.Native.Cuda.Tests.Conformance;
 
-/// <summary>The emulator's fast device, unchecked, or the machine's first GPU: every case.</summary>
-public sealed class CudaFastFamily() : CudaFamily(0);
+/// <summary>
+/// The emulator's fast device, unchecked, or the machine's first GPU: every case, or with SOPHIA_CUDA_MOST_ELEMENTS=N those whose arguments together have at most N elements (compute-sanitizer is slow).
+/// </summary>
+public sealed class CudaFastFamily() : CudaFamily(0)
+{
+    private static readonly long MostElements = long.TryParse(Environment.GetEnvironmentVariable("SOPHIA_CUDA_MOST_ELEMENTS"), out var most) ? most : long.MaxValue;
+
+    public override string? WhyOmitted(string operation, CaseInstance? instance) =>
+        base.WhyOmitted(operation, instance) ?? (Elements(instance) > MostElements ? $"More than {MostElements} elements (SOPHIA_CUDA_MOST_ELEMENTS)." : null);
+}
 
 /// <summary>
 /// The emulator's checked devices, which watch every access and run threads in three orders. A case takes part when all its arguments together have at most <see cref="MostElements"/> elements;
@@ -21,7 +29,7 @@ public sealed class CudaCheckedFamily() : CudaFamily(1, 2, 3)
     {
         if (base.WhyOmitted(operation, instance) is { } reason)
             return reason;
-        var elements = instance is null ? 0 : instance.Arguments.Sum(argument => argument.Rows * argument.Columns);
+        var elements = Elements(instance);
         return elements > MostElements ? $"{elements} elements; the checked devices run cases of at most {MostElements}, the fast device runs them all." : null;
     }
 }

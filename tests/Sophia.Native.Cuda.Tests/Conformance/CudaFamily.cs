@@ -17,4 +17,7 @@ public abstract class CudaFamily(params int[] devices) : BackendFamily
         Wanted is null || Wanted.Contains(operation) ? null : $"SOPHIA_CUDA_OPERATIONS names other operations than {operation}.";
 
     protected override IReadOnlyList<Backend> Open() => Array.ConvertAll(devices, number => CudaBackend.Open(new() { Device = number, CompilesAhead = false }));
+
+    /// <summary>Elements of all arguments of a case; 0 for a test that is not of the table.</summary>
+    protected static long Elements(CaseInstance? instance) => instance?.Arguments.Sum(argument => argument.Rows * argument.Columns) ?? 0;
 }
