@@ -85,14 +85,12 @@ KERNEL(1024) head_rows(int* __restrict__ rows, int* __restrict__ counts, float* 
     }
 }
 
-/// The hidden states of the listed rows from `first` on, one after the other; rows behind the last become zero. A block a row.
+/// The hidden states of the listed rows from `first` on, one after the other. A block a row.
 KERNEL(128) head_gather(storage_t* __restrict__ gathered, const storage_t* __restrict__ hidden, long long hidden_stride, const int* __restrict__ rows, const int* __restrict__ counts, int first,
     int channels)
 {
     int index = first + static_cast<int>(blockIdx.x);
-    storage_t* output = gathered + static_cast<long long>(blockIdx.x) * channels;
-    if (index < counts[LISTED]) copy_row(output, hidden + rows[index] * hidden_stride, channels);
-    else clear_row(output, channels);
+    if (index < counts[LISTED]) copy_row(gathered + static_cast<long long>(blockIdx.x) * channels, hidden + rows[index] * hidden_stride, channels);
 }
 
 /// The gradients of the trained rows from `first` on, each to its place. A block a row.
@@ -112,7 +110,7 @@ KERNEL(128) head_clear(storage_t* __restrict__ d_hidden, long long d_hidden_stri
 }
 
 /// Log-probability and entropy of the listed rows from `first` on, from their unscaled logits. A block a row.
-KERNEL(1024) head_statistics(float* __restrict__ log_probabilities, float* __restrict__ entropies, const float* __restrict__ logits, long long logits_stride, const int* __restrict__ rows,
+KERNEL_BOUNDS(1024, 1) head_statistics(float* __restrict__ log_probabilities, float* __restrict__ entropies, const float* __restrict__ logits, long long logits_stride, const int* __restrict__ rows,
     const int* __restrict__ counts, const int* __restrict__ targets, int first, int vocabulary, float factor)
 {
     DYNAMIC_SHARED(float, scratch);
@@ -158,8 +156,8 @@ DEVICE void replace_by_gradient(float* logits, int columns, float factor, const 
     }
 }
 
-/// Statistics, loss and ratio of the listed rows from `first` on and, in place of their logits, the gradient of the trained ones; zeros for all others. A block a row.
-KERNEL(1024) head_objective(float* __restrict__ logits, long long logits_stride, float* __restrict__ log_probabilities, float* __restrict__ entropies, float* __restrict__ losses,
+/// Statistics, loss and ratio of the listed rows from `first` on and, in place of their logits, the gradient of the trained ones; no product reads the rows behind them. A block a row.
+KERNEL_BOUNDS(1024, 1) head_objective(float* __restrict__ logits, long long logits_stride, float* __restrict__ log_probabilities, float* __restrict__ entropies, float* __restrict__ losses,
     float* __restrict__ ratios, const int* __restrict__ rows, const int* __restrict__ counts, const int* __restrict__ targets, const float* __restrict__ weights, const float* __restrict__ normalizers,
     const float* __restrict__ behavior, const float* __restrict__ snapshot, const float* __restrict__ reference, const float* __restrict__ sequence_log_ratios, int first, int vocabulary, int ratio,
     int divergence, float clip_low, float clip_high, float coefficient, float factor)
@@ -167,11 +165,7 @@ KERNEL(1024) head_objective(float* __restrict__ logits, long long logits_stride,
     DYNAMIC_SHARED(float, scratch);
     int index = first + static_cast<int>(blockIdx.x);
     float* row = logits + blockIdx.x * logits_stride;
-    if (index >= counts[LISTED])
-    {
-        clear_row(reinterpret_cast<storage_t*>(row), vocabulary);
-        return;
-    }
+    if (index >= counts[LISTED]) return;
     int token = rows[index];
     int target = targets[token];
     bool trained = index < counts[TRAINED];
@@ -190,7 +184,7 @@ KERNEL(1024) head_objective(float* __restrict__ logits, long long logits_stride,
         ratios[token] = term.ratio;
         losses[token] = trained ? term.loss * normalizer : 0.0f;
     }
+    if (!trained) return;
     __syncthreads();
-    if (trained) replace_by_gradient(row, vocabulary, factor, statistics, term.derivative * normalizer * factor, target);
-    else clear_row(reinterpret_cast<storage_t*>(row), vocabulary);
+    replace_by_gradient(row, vocabulary, factor, statistics, term.derivative * normalizer * factor, target);
 }

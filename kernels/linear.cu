@@ -68,13 +68,19 @@ DEVICE void tile_of_block(int tiles_down, int tiles_across, int& down, int& acro
     across = within / height;
 }
 
+/// The rows that there are: all, or where they are `counted` on the device, those from number `first` on. Tiles behind them end at once, so that the host need not know how many they are.
+DEVICE int rows_there(int rows, const int* counted, int first) { return counted == nullptr ? rows : min(rows, max(0, *counted - first)); }
+
 /// result[first.extent, second.extent] = first * second^T + bias, or with the old result as the start of the sums.
 template <bool FIRST_TRANSPOSED, bool SECOND_TRANSPOSED, class output_t>
 DEVICE void multiply(output_t* result, long long result_stride, Operand first, Operand second, const storage_t* bias, bool accumulate)
 {
     DYNAMIC_SHARED(storage_t, stages);
+    int tiles_down = (first.extent + Shape::ROWS - 1) / Shape::ROWS;
+    int tiles_across = (second.extent + Shape::COLUMNS - 1) / Shape::COLUMNS;
+    if (static_cast<int>(blockIdx.x) >= tiles_down * tiles_across) return;
     int down, across;
-    tile_of_block((first.extent + Shape::ROWS - 1) / Shape::ROWS, (second.extent + Shape::COLUMNS - 1) / Shape::COLUMNS, down, across);
+    tile_of_block(tiles_down, tiles_across, down, across);
     int row = down * Shape::ROWS;
     int column = across * Shape::COLUMNS;
 
@@ -93,15 +99,17 @@ DEVICE void multiply(output_t* result, long long result_stride, Operand first, O
 #if PRODUCT == 0
 
 KERNEL_BOUNDS(THREADS, BLOCKS) linear_forward(storage_t* __restrict__ output, long long output_stride, const storage_t* __restrict__ input, long long input_stride,
-    const storage_t* __restrict__ weight, long long weight_stride, const storage_t* __restrict__ bias, int rows, int outputs, int columns)
+    const storage_t* __restrict__ weight, long long weight_stride, const storage_t* __restrict__ bias, int rows, int outputs, int columns, const int* __restrict__ counted, int first)
 {
+    rows = rows_there(rows, counted, first);
     multiply<false, false>(output, output_stride, Operand{input, input_stride, rows, columns}, Operand{weight, weight_stride, outputs, columns}, bias, false);
 }
 
 #if STORAGE_BITS == 16
 KERNEL_BOUNDS(THREADS, BLOCKS) linear_forward_float(float* __restrict__ output, long long output_stride, const storage_t* __restrict__ input, long long input_stride,
-    const storage_t* __restrict__ weight, long long weight_stride, const storage_t* __restrict__ bias, int rows, int outputs, int columns)
+    const storage_t* __restrict__ weight, long long weight_stride, const storage_t* __restrict__ bias, int rows, int outputs, int columns, const int* __restrict__ counted, int first)
 {
+    rows = rows_there(rows, counted, first);
     multiply<false, false>(output, output_stride, Operand{input, input_stride, rows, columns}, Operand{weight, weight_stride, outputs, columns}, bias, false);
 }
 #endif
@@ -109,16 +117,19 @@ KERNEL_BOUNDS(THREADS, BLOCKS) linear_forward_float(float* __restrict__ output, 
 #elif PRODUCT == 1
 
 KERNEL_BOUNDS(THREADS, BLOCKS) linear_backward_input(storage_t* __restrict__ d_input, long long d_input_stride, const storage_t* __restrict__ d_output, long long d_output_stride,
-    const storage_t* __restrict__ weight, long long weight_stride, int rows, int outputs, int columns, int accumulate)
+    const storage_t* __restrict__ weight, long long weight_stride, int rows, int outputs, int columns, int accumulate, const int* __restrict__ counted, int first)
 {
+    rows = rows_there(rows, counted, first);
     multiply<false, true>(d_input, d_input_stride, Operand{d_output, d_output_stride, rows, outputs}, Operand{weight, weight_stride, columns, outputs}, nullptr, accumulate != 0);
 }
 
 #else
 
 KERNEL_BOUNDS(THREADS, BLOCKS) linear_backward_weight(float* __restrict__ d_weight, long long d_weight_stride, const storage_t* __restrict__ d_output, long long d_output_stride,
-    const storage_t* __restrict__ input, long long input_stride, int rows, int outputs, int columns)
+    const storage_t* __restrict__ input, long long input_stride, int rows, int outputs, int columns, const int* __restrict__ counted, int first)
 {
+    rows = rows_there(rows, counted, first);
+    if (rows == 0) return;
     multiply<true, true>(d_weight, d_weight_stride, Operand{d_output, d_output_stride, outputs, rows}, Operand{input, input_stride, columns, rows}, nullptr, true);
 }
 

@@ -24,10 +24,20 @@ KERNEL(256) sequence_log_ratios(float* __restrict__ ratios, const float* __restr
     SHARED(double, differences, TOKENS);
     SHARED(int, trained, TOKENS);
     SHARED(float, mean, 1);
+    SHARED(int, largest, TOKENS / WARP);
     int thread = static_cast<int>(threadIdx.x);
-    int first = offsets[blockIdx.x];
-    int end = offsets[blockIdx.x + 1];
-    if (first < 0 || end < first || end > rows)
+    int sequence = static_cast<int>(blockIdx.x);
+    int first = offsets[sequence];
+    int end = offsets[sequence + 1];
+    // Only a sequence that begins behind all earlier ones may write its rows: two blocks never write the same.
+    int offset = first;
+    for (int i = thread; i < sequence; i += TOKENS) offset = max(offset, offsets[i]);
+#pragma unroll
+    for (int distance = WARP / 2; distance > 0; distance /= 2) offset = max(offset, __shfl_xor_sync(FULL_WARP, offset, distance));
+    if (thread % WARP == 0) largest[thread / WARP] = offset;
+    __syncthreads();
+    for (int warp = 0; warp < TOKENS / WARP; warp++) offset = max(offset, largest[warp]);
+    if (first < 0 || offset > first || end < first || end > rows)
     {
         if (thread == 0) atomicMax(faults, FAULT_OFFSETS);
         return;
@@ -128,7 +138,6 @@ KERNEL(256) objective_statistics(double* __restrict__ metrics, const float* __re
             }
         }
     }
-    __syncthreads();
     if (thread < METRIC_SUMS) metrics[thread] = sum;
     if (thread < HISTOGRAM_BINS) metrics[METRIC_SUMS + thread] += histogram[thread];
 }

@@ -133,7 +133,6 @@ KERNEL(256) sampling_scores(float* __restrict__ sums, float* __restrict__ best_s
     const float* z = logits + row * logits_stride + start;
     for (int column = thread; column < count; column += threads) tile[column] = z[column];
     float maximum = row_maximum(maxima + static_cast<long long>(row) * parts, parts, scratch);
-    __syncthreads();
 
     Best best = no_best();
     int sample = samples[row];
@@ -333,9 +332,7 @@ DEVICE int id_of_equal(const float* z, int vocabulary, unsigned key, unsigned lo
         *scratch.bin = id;
     }
     __syncthreads();
-    int id = *scratch.bin;
-    __syncthreads();
-    return id;
+    return *scratch.bin;
 }
 
 /// The cut behind the first tokens of the ranking whose weights reach `wanted`, a weight being 1 (`by_mass` 0) or the token's mass; only tokens before `pool` and of at least `minimum` count.
@@ -374,11 +371,7 @@ DEVICE Cut find_cut(const float* z, int vocabulary, float maximum, bool by_mass,
         }
         __syncthreads();
         int bin = *scratch.bin;
-        if (bin == BINS)
-        {
-            __syncthreads();
-            return {0u, EVERY_ID};
-        }
+        if (bin == BINS) return {0u, EVERY_ID};
         unsigned digit = static_cast<unsigned>(BINS - 1 - bin);
         if (pass == 0) place.step = bin;
         else if (pass == 1) place = {place.step, digit << 21, 0xffe00000u};
@@ -409,7 +402,6 @@ DEVICE unsigned long long mass_before(const float* z, int vocabulary, float maxi
     __syncthreads();
     mass = 0;
     for (int warp = 0; warp < static_cast<int>(blockDim.x) / WARP; warp++) mass += scratch.masses[warp];
-    __syncthreads();
     return mass;
 }
 
@@ -422,7 +414,7 @@ DEVICE unsigned long long wanted_mass(float top_p, unsigned long long total)
 }
 
 /// A block a row: top-k and top-p, then min-p, then the draw. A row with NaN has no ranking; it is drawn from as it is, and its log-probability is NaN.
-KERNEL(1024) sampling_truncated(int* __restrict__ tokens, float* __restrict__ log_probabilities, const float* __restrict__ logits, long long logits_stride, const float* __restrict__ maxima,
+KERNEL_BOUNDS(1024, 1) sampling_truncated(int* __restrict__ tokens, float* __restrict__ log_probabilities, const float* __restrict__ logits, long long logits_stride, const float* __restrict__ maxima,
     const float* __restrict__ sums, const int* __restrict__ samples, const int* __restrict__ positions, int parts, int vocabulary, int top_k, float top_p, float min_p, unsigned long long seed)
 {
     SHARED(int, bins_low, BINS);

@@ -4,21 +4,26 @@ using Sophia.Native.Objectives;
 
 namespace Sophia.Native.Cuda;
 
-// kernels/head.cu and kernels/objective.cu; the products are those of linear layers. How many rows have a target is known on the device alone: the chunks of all rows are launched.
+// kernels/head.cu and kernels/objective.cu; the products are those of linear layers. How many rows have a target is known on the device alone: chunks for all rows are launched, and what lies behind the last
+// listed row ends at once.
 public sealed partial class CudaBackend
 {
     private static readonly KernelFile HeadFile = new("head");
     private static readonly KernelFile ObjectiveFile = new("objective");
+
+    /// <summary>Rows that one tensor instruction adds to dWeight; STEP of kernels/matrix_tile_bfloat16.cuh.</summary>
+    private const int RowsOfStep = 16;
 
     /// <inheritdoc/>
     protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature)
     {
         if (hidden.Rows == 0)
             return;
-        var rows = ListRows(logProbabilities, entropies, default, default, hidden, weight, targets, default, nameof(HeadForward));
-        for (long first = 0; first < hidden.Rows; first += workspace.Rows)
+        var rows = ListRows(logProbabilities, entropies, default, default, hidden, weight, targets, default);
+        var chunk = ChunkRows(workspace, hidden.Type);
+        for (long first = 0; first < hidden.Rows; first += chunk)
         {
-            var logits = workspace.RowRange(0, Math.Min(workspace.Rows, hidden.Rows - first));
+            var logits = workspace.RowRange(0, Math.Min(chunk, hidden.Rows - first));
             ComputeLogits(logits, hidden, weight, rows, first, nameof(HeadForward));
             var launch = Begin(HeadFile, "head_statistics", hidden.Type);
             launch.Add(logProbabilities);
@@ -40,11 +45,12 @@ public sealed partial class CudaBackend
     {
         if (hidden.Rows == 0)
             return;
-        var rows = ListRows(results.LogProbabilities, results.Entropies, results.Losses, results.Ratios, hidden, weight, inputs.Targets, inputs.Normalizers, nameof(HeadObjective));
+        var rows = ListRows(results.LogProbabilities, results.Entropies, results.Losses, results.Ratios, hidden, weight, inputs.Targets, inputs.Normalizers);
         ClearUntrainedRows(dHidden, weight, inputs);
-        for (long first = 0; first < hidden.Rows; first += workspace.Rows)
+        var chunk = ChunkRows(workspace, hidden.Type);
+        for (long first = 0; first < hidden.Rows; first += chunk)
         {
-            var logits = workspace.RowRange(0, Math.Min(workspace.Rows, hidden.Rows - first));
+            var logits = workspace.RowRange(0, Math.Min(chunk, hidden.Rows - first));
             var gathered = ComputeLogits(logits, hidden, weight, rows, first, nameof(HeadObjective));
             ReplaceLogits(logits, hidden.Type, results, inputs, options, rows, first);
             // In BFloat16 the gradients lie in the front halves of the rows of the logits.
@@ -52,7 +58,8 @@ public sealed partial class CudaBackend
                 ? new DeviceView(logits.Buffer, logits.ByteOffset, logits.Rows, logits.Columns, 2 * logits.Stride, ElementType.BFloat16)
                 : logits;
             var dGathered = GatheredRows(logits.Rows, hidden, second: true);
-            LinearBackwardInputCore(dGathered, dLogits, weight, accumulate: false);
+            var trained = new CountedRows(rows.Trained, (int)first);
+            MultiplyBackwardInput(dGathered, dLogits, weight, accumulate: false, trained);
             var scatter = Begin(HeadFile, "head_scatter", hidden.Type);
             scatter.AddMatrix(dHidden);
             scatter.Add(dGathered);
@@ -62,7 +69,7 @@ public sealed partial class CudaBackend
             scatter.Add((int)hidden.Columns);
             scatter.Run(logits.Rows, 1, 1, 128, 0);
             if (!dWeight.IsAbsent)
-                LinearBackwardWeightCore(dWeight, dLogits, gathered);
+                MultiplyBackwardWeight(dWeight, dLogits, gathered, trained);
         }
     }
 
@@ -107,14 +114,17 @@ public sealed partial class CudaBackend
         launch.Run(1, 1, 1, 256, 0);
     }
 
+    /// <summary>Rows of a chunk. In BFloat16 the sums of dWeight take rows in steps of 16 (kernels/linear.cu): chunks of whole steps give the bits of a single one.</summary>
+    private static long ChunkRows(DeviceView workspace, ElementType storage) =>
+        storage == ElementType.BFloat16 && workspace.Rows > RowsOfStep ? workspace.Rows / RowsOfStep * RowsOfStep : workspace.Rows;
+
     /// <summary>Lists the rows that have a target, the trained ones first, and clears the results of the others.</summary>
-    private HeadRows ListRows(DeviceView logProbabilities, DeviceView entropies, DeviceView losses, DeviceView ratios, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView normalizers,
-        string operation)
+    private HeadRows ListRows(DeviceView logProbabilities, DeviceView entropies, DeviceView losses, DeviceView ratios, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView normalizers)
     {
         const int numbers = 2;
         var scratch = Scratch(ScratchSlot.HeadRows, (numbers + hidden.Rows) * sizeof(int));
         var rows = new HeadRows(Part(scratch, numbers, hidden.Rows, ElementType.Int32), Part(scratch, 0, numbers, ElementType.Int32));
-        var launch = Begin(HeadFile, "head_rows", hidden.Type, operation: operation);
+        var launch = Begin(HeadFile, "head_rows", hidden.Type, operation: "Head");
         launch.Add(rows.Rows);
         launch.Add(rows.Counts);
         launch.Add(logProbabilities);
@@ -153,7 +163,7 @@ public sealed partial class CudaBackend
         launch.Add((int)first);
         launch.Add((int)hidden.Columns);
         launch.Run(logits.Rows, 1, 1, 128, 0);
-        LinearForwardCore(logits, gathered, weight, default);
+        MultiplyForward(logits, gathered, weight, default, new(rows.Listed, (int)first), operation);
         return gathered;
     }
 
@@ -203,5 +213,10 @@ public sealed partial class CudaBackend
     }
 
     /// <summary>The listed rows [N] and the numbers of trained and of all listed ones [2], on the device.</summary>
-    private readonly record struct HeadRows(DeviceView Rows, DeviceView Counts);
+    private readonly record struct HeadRows(DeviceView Rows, DeviceView Counts)
+    {
+        public DeviceView Trained => Counts.ColumnRange(0, 1);
+
+        public DeviceView Listed => Counts.ColumnRange(1, 1);
+    }
 }

@@ -5,7 +5,7 @@ using Sophia.Native.Cuda.Launching;
 namespace Sophia.Native.Cuda;
 
 // kernels/linear.cu and linear_bias.cu. The views may be any range of rows and columns; all that alignment and tiles decide is speed, never a bit.
-// The head calls these methods for its own products: logits = hidden * weight^T into a Float32 workspace, and with the gradient of the logits as a BFloat16 view of the same memory (rows twice the stride apart).
+// The head calls the Multiply methods for its own products, with rows that only the device has counted: logits = hidden * weight^T into a Float32 workspace, and with the gradient of the logits as a BFloat16 view of the same memory (rows twice the stride apart).
 // Rows that begin at multiples of 16 bytes are the fast case: a workspace of [rows, V] has them when its stride is a multiple of 4 floats. dWeight takes its rows in steps of 16: chunks of a multiple of 16 rows give
 // the bits of the whole.
 public sealed partial class CudaBackend
@@ -23,11 +23,19 @@ public sealed partial class CudaBackend
     internal LinearTile? OnlyLinearTile { get; set; }
 
     /// <inheritdoc/>
-    protected override void LinearForwardCore(DeviceView output, DeviceView input, DeviceView weight, DeviceView bias)
+    protected override void LinearForwardCore(DeviceView output, DeviceView input, DeviceView weight, DeviceView bias) => MultiplyForward(output, input, weight, bias, CountedRows.All);
+
+    /// <inheritdoc/>
+    protected override void LinearBackwardInputCore(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate) => MultiplyBackwardInput(dInput, dOutput, weight, accumulate, CountedRows.All);
+
+    /// <inheritdoc/>
+    protected override void LinearBackwardWeightCore(DeviceView dWeight, DeviceView dOutput, DeviceView input) => MultiplyBackwardWeight(dWeight, dOutput, input, CountedRows.All);
+
+    private void MultiplyForward(DeviceView output, DeviceView input, DeviceView weight, DeviceView bias, CountedRows rows, [CallerMemberName] string operation = "")
     {
         if (output.Length == 0 || MultipliedByLibrary(output, input, false, weight, false, bias, accumulate: false))
             return;
-        var launch = BeginLinear(LinearProduct.Forward, output.Type == input.Type ? "linear_forward" : "linear_forward_float", output, input, weight, input.Columns, out var tile);
+        var launch = BeginLinear(LinearProduct.Forward, output.Type == input.Type ? "linear_forward" : "linear_forward_float", output, input, weight, input.Columns, operation, out var tile);
         launch.AddMatrix(output);
         launch.AddMatrix(input);
         launch.AddMatrix(weight);
@@ -35,15 +43,15 @@ public sealed partial class CudaBackend
         launch.Add((int)output.Rows);
         launch.Add((int)output.Columns);
         launch.Add((int)input.Columns);
+        Add(launch, rows);
         launch.Run(tile.Blocks(output.Rows, output.Columns), 1, 1, tile.Threads, tile.SharedBytes);
     }
 
-    /// <inheritdoc/>
-    protected override void LinearBackwardInputCore(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate)
+    private void MultiplyBackwardInput(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate, CountedRows rows, [CallerMemberName] string operation = "")
     {
         if (dInput.Length == 0 || MultipliedByLibrary(dInput, dOutput, false, weight, true, default, accumulate))
             return;
-        var launch = BeginLinear(LinearProduct.BackwardInput, "linear_backward_input", dInput, dOutput, weight, dOutput.Columns, out var tile);
+        var launch = BeginLinear(LinearProduct.BackwardInput, "linear_backward_input", dInput, dOutput, weight, dOutput.Columns, operation, out var tile);
         launch.AddMatrix(dInput);
         launch.AddMatrix(dOutput);
         launch.AddMatrix(weight);
@@ -51,21 +59,22 @@ public sealed partial class CudaBackend
         launch.Add((int)dOutput.Columns);
         launch.Add((int)dInput.Columns);
         launch.Add(accumulate ? 1 : 0);
+        Add(launch, rows);
         launch.Run(tile.Blocks(dInput.Rows, dInput.Columns), 1, 1, tile.Threads, tile.SharedBytes);
     }
 
-    /// <inheritdoc/>
-    protected override void LinearBackwardWeightCore(DeviceView dWeight, DeviceView dOutput, DeviceView input)
+    private void MultiplyBackwardWeight(DeviceView dWeight, DeviceView dOutput, DeviceView input, CountedRows rows, [CallerMemberName] string operation = "")
     {
         if (dWeight.Length == 0 || dOutput.Rows == 0 || MultipliedByLibrary(dWeight, dOutput, true, input, true, default, accumulate: true))
             return;
-        var launch = BeginLinear(LinearProduct.BackwardWeight, "linear_backward_weight", dWeight, dOutput, input, dOutput.Rows, out var tile);
+        var launch = BeginLinear(LinearProduct.BackwardWeight, "linear_backward_weight", dWeight, dOutput, input, dOutput.Rows, operation, out var tile);
         launch.AddMatrix(dWeight);
         launch.AddMatrix(dOutput);
         launch.AddMatrix(input);
         launch.Add((int)dOutput.Rows);
         launch.Add((int)dOutput.Columns);
         launch.Add((int)input.Columns);
+        Add(launch, rows);
         launch.Run(tile.Blocks(dWeight.Rows, dWeight.Columns), 1, 1, tile.Threads, tile.SharedBytes);
     }
 
@@ -93,11 +102,18 @@ public sealed partial class CudaBackend
         finish.Run((columns + 31) / 32, 1, 1, 256, 0);
     }
 
-    private Launch BeginLinear(LinearProduct product, string kernel, DeviceView result, DeviceView first, DeviceView second, long depth, out LinearTile tile, [CallerMemberName] string operation = "")
+    private Launch BeginLinear(LinearProduct product, string kernel, DeviceView result, DeviceView first, DeviceView second, long depth, string operation, out LinearTile tile)
     {
         var isAligned = HasAlignedRows(first) && HasAlignedRows(second);
         tile = OnlyLinearTile ?? LinearTile.Choose(first.Type, product, isAligned, result.Rows, result.Columns, depth, _device.Multiprocessors, _device.MaximumSharedBytes);
         return Begin(LinearFile, kernel, first.Type, (int)product, tile.Rows, tile.Columns, isAligned ? 1 : 0, operation: operation);
+    }
+
+    /// <summary>Two parameters: the number of rows on the device, or null, and the first of them.</summary>
+    private static void Add(Launch launch, CountedRows rows)
+    {
+        launch.Add(rows.Count);
+        launch.Add(rows.First);
     }
 
     /// <summary>Whether every row begins at a multiple of 16 bytes.</summary>
