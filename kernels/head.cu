@@ -9,7 +9,8 @@
 // gradient three times and written once (16 V bytes in float, 14 V in bfloat16): with C = 3584 about a tenth of the time of the products.
 //
 // Only rows with a target are computed. head_rows lists them in their order, the trained ones first, then those that only want their statistics; head_gather and head_scatter move their rows between
-// the packed batch and the chunk. Nothing of this is read by the host: the number of listed rows stays on the device, and work on rows behind it ends at once. Gathering changes no bit: a row of a
+// the packed batch and the chunk. Nothing of this is read by the host: the number of listed rows stays on the device, and work on rows behind it ends at once (the products
+// of cuBLASLt know no such number: for them those rows are cleared). Gathering changes no bit: a row of a
 // product depends on its own row alone, and the chain of dWeight runs over the trained rows in their order, whatever the chunk.
 //
 // dLogits in bfloat16 lie in the front half of the logits' own rows (row stride twice that of the logits): element v at byte 2v takes the place of float v / 2. So a block goes through its row in
@@ -85,12 +86,14 @@ KERNEL(1024) head_rows(int* __restrict__ rows, int* __restrict__ counts, float* 
     }
 }
 
-/// The hidden states of the listed rows from `first` on, one after the other. A block a row.
+/// The hidden states of the listed rows from `first` on, one after the other; rows behind the last are cleared if `clears` is not 0. A block a row.
 KERNEL(128) head_gather(storage_t* __restrict__ gathered, const storage_t* __restrict__ hidden, long long hidden_stride, const int* __restrict__ rows, const int* __restrict__ counts, int first,
-    int channels)
+    int channels, int clears)
 {
     int index = first + static_cast<int>(blockIdx.x);
-    if (index < counts[LISTED]) copy_row(gathered + static_cast<long long>(blockIdx.x) * channels, hidden + rows[index] * hidden_stride, channels);
+    storage_t* output = gathered + static_cast<long long>(blockIdx.x) * channels;
+    if (index < counts[LISTED]) copy_row(output, hidden + rows[index] * hidden_stride, channels);
+    else if (clears != 0) clear_row(output, channels);
 }
 
 /// The gradients of the trained rows from `first` on, each to its place. A block a row.
@@ -156,16 +159,21 @@ DEVICE void replace_by_gradient(float* logits, int columns, float factor, const 
     }
 }
 
-/// Statistics, loss and ratio of the listed rows from `first` on and, in place of their logits, the gradient of the trained ones; no product reads the rows behind them. A block a row.
+/// Statistics, loss and ratio of the listed rows from `first` on and, in place of their logits, the gradient of the trained ones; the rows behind them are
+/// cleared if `clears` is not 0. A block a row.
 KERNEL_BOUNDS(1024, 1) head_objective(float* __restrict__ logits, long long logits_stride, float* __restrict__ log_probabilities, float* __restrict__ entropies, float* __restrict__ losses,
     float* __restrict__ ratios, const int* __restrict__ rows, const int* __restrict__ counts, const int* __restrict__ targets, const float* __restrict__ weights, const float* __restrict__ normalizers,
     const float* __restrict__ behavior, const float* __restrict__ snapshot, const float* __restrict__ reference, const float* __restrict__ sequence_log_ratios, int first, int vocabulary, int ratio,
-    int divergence, float clip_low, float clip_high, float coefficient, float factor)
+    int divergence, float clip_low, float clip_high, float coefficient, float factor, int clears)
 {
     DYNAMIC_SHARED(float, scratch);
     int index = first + static_cast<int>(blockIdx.x);
     float* row = logits + blockIdx.x * logits_stride;
-    if (index >= counts[LISTED]) return;
+    if (index >= counts[LISTED])
+    {
+        if (clears != 0) clear_row(reinterpret_cast<storage_t*>(row), vocabulary);
+        return;
+    }
     int token = rows[index];
     int target = targets[token];
     bool trained = index < counts[TRAINED];
@@ -184,7 +192,7 @@ KERNEL_BOUNDS(1024, 1) head_objective(float* __restrict__ logits, long long logi
         ratios[token] = term.ratio;
         losses[token] = trained ? term.loss * normalizer : 0.0f;
     }
-    if (!trained) return;
     __syncthreads();
-    replace_by_gradient(row, vocabulary, factor, statistics, term.derivative * normalizer * factor, target);
+    if (trained) replace_by_gradient(row, vocabulary, factor, statistics, term.derivative * normalizer * factor, target);
+    else if (clears != 0) clear_row(reinterpret_cast<storage_t*>(row), vocabulary);
 }

@@ -1,7 +1,7 @@
 // Sampling: a token from every row of logits by Gumbel-max, and its log-probability.
 //
-// z[v] = factor * logits[v]; score[v] = z[v] - log(-log(u[v])), u[v] = word v mod 4 of the Philox block (sample, position, v / 4, 0); the token is the candidate of the largest score, ties to the lowest
-// id, or without noise (greedy) the first largest z. Top-k, then top-p, then min-p take candidates away first. The log-probability is that of all tokens, by the law of row_statistics.cuh.
+// z[v] = factor * logits[v]; score[v] = z[v] - log(-log(u[v])), u[v] = word v mod 4 of the Philox block (sample, position, v / 4, 0); the token is the candidate of the largest score, ties to the
+// lowest id, or without noise (greedy) the first largest z. Top-k, then top-p, then min-p take candidates away first. The log-probability is that of all tokens, by the law of row_statistics.cuh.
 // Shapes: logits [B, V]: float, overwritten with z; tokens, samples, positions [B]: int; log_probabilities [B]: float.
 //
 // Every step is exact (comparisons, whole numbers) or the same fp32 operations as the CPU's, so equal logits give the CPU's tokens, bit by bit. In particular the mass that top-p adds up is counted in
@@ -12,8 +12,8 @@
 //   sampling_scores    the row's maximum; for each part the sixteen sums of exponentials, and the best token where nothing is truncated but by min-p
 //   sampling_finish    a warp a row: folds the sums and picks the best of the parts; or
 //   sampling_truncated a block a row: folds the sums, finds where top-k and top-p cut, and draws from what is left
-// A row of 152k columns is 38 blocks in the first two, so even one row (decoding a single sequence) keeps part of the device busy. Bound by operations: about 80 per token of the vocabulary (an exponential,
-// two logarithms, a quarter of a Philox block); in bytes 12 V a row, mostly from the cache. The cut is found by counting, four passes over the row: first 2048 steps of 1/64 below the
+// A row of 152k columns is 38 blocks in the first two, so even one row (decoding a single sequence) keeps part of the device busy. Bound by operations: about 80 per token of the vocabulary (an
+// exponential, two logarithms, a quarter of a Philox block); in bytes 12 V a row, mostly from the cache. The cut is found by counting, four passes over the row: first 2048 steps of 1/64 below the
 // maximum, which spread the logits evenly, then three digits of the float's bits within that step.
 // Not yet measured on a GPU. Where to read first: score_group, then sampling_scores; find_cut for the cut.
 #include "philox.cuh"

@@ -14,6 +14,9 @@ public sealed partial class CudaBackend
     /// <summary>Rows that one tensor instruction adds to dWeight; STEP of kernels/matrix_tile_bfloat16.cuh.</summary>
     private const int RowsOfStep = 16;
 
+    /// <summary>The products of cuBLASLt take all rows of a chunk, so that those without gradient must be zeros.</summary>
+    private int ClearsOtherRows => Numerics == Numerics.Fast ? 1 : 0;
+
     /// <inheritdoc/>
     protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature)
     {
@@ -162,6 +165,7 @@ public sealed partial class CudaBackend
         launch.Add(rows.Counts);
         launch.Add((int)first);
         launch.Add((int)hidden.Columns);
+        launch.Add(ClearsOtherRows);
         launch.Run(logits.Rows, 1, 1, 128, 0);
         MultiplyForward(logits, gathered, weight, default, new(rows.Listed, (int)first), operation);
         return gathered;
@@ -193,6 +197,7 @@ public sealed partial class CudaBackend
         launch.Add(options.ClipHigh);
         launch.Add(options.DivergenceCoefficient);
         launch.Add(1f / options.Temperature);
+        launch.Add(ClearsOtherRows);
         RunRows(launch, logits);
     }
 

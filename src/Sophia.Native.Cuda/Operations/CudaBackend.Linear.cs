@@ -5,7 +5,8 @@ using Sophia.Native.Cuda.Launching;
 namespace Sophia.Native.Cuda;
 
 // kernels/linear.cu and linear_bias.cu. The views may be any range of rows and columns; all that alignment and tiles decide is speed, never a bit.
-// The head calls the Multiply methods for its own products, with rows that only the device has counted: logits = hidden * weight^T into a Float32 workspace, and with the gradient of the logits as a BFloat16 view of the same memory (rows twice the stride apart).
+// The head calls the Multiply methods for its own products, with rows that only the device has counted: logits = hidden * weight^T into a Float32 workspace, and with the gradient of the logits as a BFloat16
+// view of the same memory (rows twice the stride apart).
 // Rows that begin at multiples of 16 bytes are the fast case: a workspace of [rows, V] has them when its stride is a multiple of 4 floats. dWeight takes its rows in steps of 16: chunks of a multiple of 16 rows give
 // the bits of the whole.
 public sealed partial class CudaBackend
