@@ -66,22 +66,33 @@ template <int ROWS, int THREADS> DEVICE void copy_rows(bfloat16* tile, const bfl
     bfloat16* destination = tile + place_of(row, thread % CHUNKS);
     const bfloat16* source = matrix + (first + row) * stride + column;
     constexpr int STEP = THREADS / CHUNKS;
-    if (aligned)
+    if (aligned && count >= ROWS)
     {
-#pragma unroll 2
+#pragma unroll
+        for (int i = 0; i < ROWS; i += STEP)
+        {
+            copy_async(destination + place_of(i, 0), source, 16);
+            source += STEP * stride;
+        }
+    }
+    else if (aligned)
+    {
+#pragma unroll 1
         for (int i = 0; i < ROWS; i += STEP)
         {
             copy_async(destination + place_of(i, 0), row + i < count ? source : matrix, row + i < count ? 16 : 0);
             source += STEP * stride;
         }
-        return;
     }
-#pragma unroll 1
-    for (int i = 0; i < ROWS; i += STEP)
+    else
     {
 #pragma unroll 1
-        for (int e = 0; e < CHUNK; e++) destination[place_of(i, 0) + e] = row + i < count ? source[e] : bfloat16{0};
-        source += STEP * stride;
+        for (int i = 0; i < ROWS; i += STEP)
+        {
+#pragma unroll 1
+            for (int e = 0; e < CHUNK; e++) destination[place_of(i, 0) + e] = row + i < count ? source[e] : bfloat16{0};
+            source += STEP * stride;
+        }
     }
 }
 
@@ -200,12 +211,11 @@ DEVICE void multiply_keys(RowBlock<TILES>& block, const unsigned (&held)[TILES][
     }
 }
 
-/// Scores become weights; visible(row of the warp) says how many keys of the block a row sees, and is asked only where not every row of the warp sees the whole block. The sum of a row goes
-/// through its columns in a thread, then over the four threads of the row.
-template <int TILES, bool MASKED, class Visible> DEVICE void weigh(RowBlock<TILES>& block, float scale, Visible visible)
+/// The factor of the scores in units of log2(e), without its sign, and never 0: minus infinity times it must stay what it is.
+DEVICE float positive_scale(float scale) { return fmaxf(fabsf(scale) * LOG2_E, 1.0e-37f); }
+
+template <int TILES> DEVICE void negate_scores(RowBlock<TILES>& block)
 {
-    const float nothing = bits_float(0xff800000u);
-    int column = unknown(lane_index()) % 4 * 2;
 #pragma unroll
     for (int t = 0; t < TILES; t++)
     {
@@ -213,10 +223,22 @@ template <int TILES, bool MASKED, class Visible> DEVICE void weigh(RowBlock<TILE
         for (int n = 0; n < KEY_BLOCK / 8; n++)
         {
 #pragma unroll
-            for (int e = 0; e < 4; e++) block.scores[t][n][e] *= scale;
+            for (int e = 0; e < 4; e++) block.scores[t][n][e] = -block.scores[t][n][e];
         }
+    }
+}
+
+/// Scores become weights exp2(scale * score - maximum); visible(row of the warp) says how many keys of the block a row sees, and is asked only where not every row of the tile sees the whole block.
+/// The scale is positive, so that the maximum is that of the scores as they are. The sum of a row goes through its columns in a thread, then over the four threads of the row.
+template <int TILES, bool MASKED, class Visible> DEVICE void weigh(RowBlock<TILES>& block, float scale, Visible visible)
+{
+    const float nothing = bits_float(0xff800000u);
+#pragma unroll
+    for (int t = 0; t < TILES; t++)
+    {
         if constexpr (MASKED)
         {
+            int column = unknown(lane_index()) % 4 * 2;
             int seen[2] = {visible(16 * t + lane_index() / 4) - column, visible(16 * t + lane_index() / 4 + 8) - column};
 #pragma unroll
             for (int n = 0; n < KEY_BLOCK / 8; n++)
@@ -233,6 +255,7 @@ template <int TILES, bool MASKED, class Visible> DEVICE void weigh(RowBlock<TILE
             for (int n = 0; n < KEY_BLOCK / 8; n++) maximum = fmaxf(maximum, fmaxf(block.scores[t][n][2 * half], block.scores[t][n][2 * half + 1]));
             maximum = fmaxf(maximum, __shfl_xor_sync(FULL_WARP, maximum, 1));
             maximum = fmaxf(maximum, __shfl_xor_sync(FULL_WARP, maximum, 2));
+            maximum *= scale;
             float reference = reference_of(maximum);
             float sum = 0.0f;
 #pragma unroll
@@ -241,7 +264,7 @@ template <int TILES, bool MASKED, class Visible> DEVICE void weigh(RowBlock<TILE
 #pragma unroll
                 for (int e = 2 * half; e < 2 * half + 2; e++)
                 {
-                    block.scores[t][n][e] = weight_of(block.scores[t][n][e] - reference);
+                    block.scores[t][n][e] = weight_of(fmaf(block.scores[t][n][e], scale, -reference));
                     sum += block.scores[t][n][e];
                 }
             }
@@ -372,8 +395,9 @@ DEVICE void tensor_forward(bfloat16* output, long long output_stride, float* log
         RowBlock<TILES> block;
         auto visible = [&](int row) { return seen[unknown(warp_row) + row] - start; };
         multiply_keys<TILES, HELD>(block, held, queries + left_place() + place_of(warp_row, 0), keys + offset + right_place());
-        if (fewest < start + KEY_BLOCK) weigh<TILES, true>(block, scale, visible);
-        else weigh<TILES, false>(block, scale, visible);
+        if (scale < 0.0f) negate_scores(block);
+        if (fewest < start + KEY_BLOCK) weigh<TILES, true>(block, positive_scale(scale), visible);
+        else weigh<TILES, false>(block, positive_scale(scale), visible);
         float old_factor[TILES][2], block_factor[TILES][2];
 #pragma unroll
         for (int t = 0; t < TILES; t++)
@@ -422,7 +446,7 @@ KERNEL_BOUNDS(128, 2) attention_forward(storage_t* __restrict__ output, long lon
     int key_value_heads, int group_size, int causal, float scale)
 {
     Sequences sequences = {query_offsets, key_offsets, key_lengths, faults, sequence_count, query_rows, key_rows, maximum_queries, maximum_keys, key_value_heads, group_size, causal};
-    tensor_forward<TENSOR_WARPS, 1>(output, output_stride, log_sum_exp, log_sum_exp_stride, query, query_stride, key, key_stride, value, value_stride, sequences, scale * LOG2_E);
+    tensor_forward<TENSOR_WARPS, 1>(output, output_stride, log_sum_exp, log_sum_exp_stride, query, query_stride, key, key_stride, value, value_stride, sequences, scale);
 }
 
 /// Tiles of 128 rows. Shared memory: 6 * 64 rows of PITCH elements and 128 ints.
@@ -437,7 +461,7 @@ attention_forward_wide(storage_t* __restrict__ output, long long output_stride, 
     int maximum_queries, int maximum_keys, int key_value_heads, int group_size, int causal, float scale)
 {
     Sequences sequences = {query_offsets, key_offsets, key_lengths, faults, sequence_count, query_rows, key_rows, maximum_queries, maximum_keys, key_value_heads, group_size, causal};
-    tensor_forward<WIDE_WARPS, WIDE_TILES>(output, output_stride, log_sum_exp, log_sum_exp_stride, query, query_stride, key, key_stride, value, value_stride, sequences, scale * LOG2_E);
+    tensor_forward<WIDE_WARPS, WIDE_TILES>(output, output_stride, log_sum_exp, log_sum_exp_stride, query, query_stride, key, key_stride, value, value_stride, sequences, scale);
 }
 
 /// Tiles of 16 rows against one block of keys each: one warp, everything it needs in flight at once; attention_merge follows. Shared memory: (16 + 2 * 64) rows of PITCH elements.
@@ -478,7 +502,8 @@ KERNEL_BOUNDS(32, 6) attention_forward_split(float* __restrict__ products, float
     copy_async_wait<1>();
     __syncwarp();
     multiply_keys<1, false>(block, held, queries + left_place(), keys + right_place());
-    weigh<1, true>(block, scale * LOG2_E, [&](int row) { return visible_keys(sequence, (first + row) / group_size) - start; });
+    if (scale < 0.0f) negate_scores(block);
+    weigh<1, true>(block, positive_scale(scale), [&](int row) { return visible_keys(sequence, (first + row) / group_size) - start; });
     copy_async_wait<0>();
     __syncwarp();
     long long places[2];

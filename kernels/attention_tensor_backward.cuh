@@ -143,7 +143,7 @@ KERNEL_BOUNDS(128, 2) attention_backward_key_value(storage_t* __restrict__ d_key
             for (int n = 0; n < SCORE_COLUMNS / 8; n++)
             {
 #pragma unroll
-                for (int e = 0; e < 4; e++) scores[n][e] = weight_of(scores[n][e] * scale_of_scores - sums[8 * n + e % 2]);
+                for (int e = 0; e < 4; e++) scores[n][e] = weight_of(fmaf(scores[n][e], scale_of_scores, -sums[8 * n + e % 2]));
             }
             if (causal != 0 && first + part + shift < first_key + TILE - 1)
             {
@@ -259,7 +259,7 @@ KERNEL_BOUNDS(128, 2) attention_backward_query(storage_t* __restrict__ d_query, 
             for (int n = 0; n < SCORE_COLUMNS / 8; n++)
             {
 #pragma unroll
-                for (int e = 0; e < 4; e++) scores[n][e] = weight_of(scores[n][e] * scale_of_scores - log_sums[e / 2]);
+                for (int e = 0; e < 4; e++) scores[n][e] = weight_of(fmaf(scores[n][e], scale_of_scores, -log_sums[e / 2]));
             }
             if (fewest < start + SCORE_COLUMNS)
             {

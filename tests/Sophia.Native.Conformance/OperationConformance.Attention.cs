@@ -32,13 +32,14 @@ public abstract partial class OperationConformance
     }
 
     [Theory]
-    [StorageData]
-    public void A_sequence_attends_and_sends_gradients_alike_alone_and_packed(ElementType storage)
+    [StorageData(4, 2, 32)]
+    [StorageData(3, 1, 64)]
+    [StorageData(2, 2, 128)]
+    public void A_sequence_attends_and_sends_gradients_alike_alone_and_packed(int heads, int keyHeads, int headSize, ElementType storage)
     {
         Needs(nameof(Backend.AttentionForward), nameof(Backend.AttentionBackward));
-        const int heads = 4, keyHeads = 2, headSize = 32;
         int[] lengths = [31, 1, 65, 130, 7];
-        var random = ConformanceSeed.For("packed attention");
+        var random = ConformanceSeed.For($"packed attention {heads} {keyHeads} {headSize}");
         var total = lengths.Sum();
         var (queryColumns, keyColumns) = (heads * headSize, keyHeads * headSize);
         var (query, key, value, dOutput) = (random.Uniform(total * queryColumns), random.Uniform(total * keyColumns), random.Uniform(total * keyColumns), random.Uniform(total * queryColumns));

@@ -14,10 +14,10 @@ internal static class Expectations
     {
         ["add_partial_sums"] = 32,
         ["attention_backward_key_value"] = 248,
-        ["attention_backward_query"] = 208,
+        ["attention_backward_query"] = 200,
         ["attention_delta"] = 32,
-        ["attention_forward"] = 248,
-        ["attention_forward_split"] = 152,
+        ["attention_forward"] = 240,
+        ["attention_forward_split"] = 160,
         ["attention_forward_wide"] = 256,
         ["attention_merge"] = 64,
         ["cache_append"] = 32,
