@@ -4,33 +4,33 @@ using Sophia.Native.Cuda.Launching;
 namespace Sophia.Native.Cuda;
 
 /// <summary>
-/// Pinned host memory through which uploads and downloads go. An upload copies into the next free segment and returns; it waits only when all segments are still on their way.
-/// A download waits for its data.
+/// Pinned host memory through which uploads and downloads go, in segments that are reused once the device has passed them. An upload copies into a free segment and returns; while all are on their way
+/// another segment is added, and only when there are <see cref="MostSegments"/> the host waits for the oldest. A download waits for its data.
 /// </summary>
 internal sealed unsafe class TransferStaging : IDisposable
 {
-    private const int SegmentBytes = 1 << 20;
-    private const int Segments = 8;
+    private const int SegmentBytes = 2 << 20;
+    private const int MostSegments = 64;
     private const int AsideBytes = 1024;
 
     private readonly ContextHandle _context;
     private readonly nint _stream;
-    private readonly EventHandle[] _sent = new EventHandle[Segments];
-    private readonly bool[] _isPending = new bool[Segments];
-    private nint _memory;
-    private int _next;
-    private int _used;
+    private readonly List<Segment> _segments = new(MostSegments);
+    private readonly Stack<Segment> _free = new(MostSegments);
+    private readonly Queue<Segment> _sent = new(MostSegments);
+    private readonly Queue<Segment> _arriving = new(MostSegments);
+    private readonly PinnedMemory _aside;
+    private Segment? _filling;
+    private int _filled;
 
     public TransferStaging(ContextHandle context, nint stream)
     {
         _context = context;
         _stream = stream;
-        using var scope = context.Enter();
-        CudaError.Check(CudaDriver.cuMemHostAlloc(out _memory, (nuint)Segments * SegmentBytes + AsideBytes, 0), $"cuMemHostAlloc({Segments * SegmentBytes + AsideBytes} bytes)");
+        _aside = PinnedMemory.Allocate(context, AsideBytes);
         try
         {
-            for (var i = 0; i < Segments; i++)
-                _sent[i] = EventHandle.Create(context);
+            _free.Push(AddSegment());
         }
         catch
         {
@@ -43,13 +43,13 @@ internal sealed unsafe class TransferStaging : IDisposable
     public long Waits { get; private set; }
 
     /// <summary>What the last <see cref="FetchAside"/> brought, once the stream was waited for.</summary>
-    public ReadOnlySpan<byte> Aside => new((byte*)_memory + (long)Segments * SegmentBytes, AsideBytes);
+    public ReadOnlySpan<byte> Aside => new((void*)_aside.Value, AsideBytes);
 
     /// <summary>Asks for a few bytes that are read after the next wait. The context is current.</summary>
     public void FetchAside(nint source, int bytes)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, AsideBytes);
-        CudaError.Check(CudaDriver.cuMemcpyDtoHAsync_v2((byte*)_memory + (long)Segments * SegmentBytes, source, (nuint)bytes, _stream), $"cuMemcpyDtoHAsync({bytes} bytes from 0x{source:x})");
+        CudaError.Check(CudaDriver.cuMemcpyDtoHAsync_v2((void*)_aside.Value, source, (nuint)bytes, _stream), $"cuMemcpyDtoHAsync({bytes} bytes from 0x{source:x})");
     }
 
     /// <summary>Copies to the device; the source may be reused on return. The context is current.</summary>
@@ -57,85 +57,118 @@ internal sealed unsafe class TransferStaging : IDisposable
     {
         while (!source.IsEmpty)
         {
-            if (_used == 0)
-                Await(_next);
             // Small uploads that follow each other share a segment.
-            var count = Math.Min(source.Length, SegmentBytes - _used);
-            var staged = (byte*)_memory + (long)_next * SegmentBytes + _used;
-            source[..count].CopyTo(new Span<byte>(staged, count));
-            CudaError.Check(CudaDriver.cuMemcpyHtoDAsync_v2(destination, staged, (nuint)count, _stream), $"cuMemcpyHtoDAsync({count} bytes to 0x{destination:x})");
+            _filling ??= Take();
+            var count = Math.Min(source.Length, SegmentBytes - _filled);
+            var staged = _filling.Address + _filled;
+            source[..count].CopyTo(new Span<byte>((void*)staged, count));
+            CudaError.Check(CudaDriver.cuMemcpyHtoDAsync_v2(destination, (void*)staged, (nuint)count, _stream), $"cuMemcpyHtoDAsync({count} bytes to 0x{destination:x})");
             source = source[count..];
             destination += count;
-            _used = (_used + count + 63) & ~63;
-            if (_used >= SegmentBytes)
-                Close();
+            _filled = (_filled + count + Arena.Alignment - 1) & -Arena.Alignment;
+            if (_filled >= SegmentBytes)
+                Send();
         }
     }
 
     /// <summary>Copies from the device and waits. The context is current.</summary>
     public void Download(Span<byte> destination, nint source, LastLaunch after)
     {
-        if (_used > 0)
-            Close();
-        while (!destination.IsEmpty)
+        if (_filling is not null)
+            Send();
+        try
         {
-            // Every free segment takes part: the copies follow each other on the device while the first are read here.
-            var first = _next;
-            var begun = 0;
-            var left = destination.Length;
-            while (begun < Segments && left > 0)
+            while (!destination.IsEmpty)
             {
-                var at = (first + begun) % Segments;
-                Await(at);
-                var count = Math.Min(left, SegmentBytes);
-                CudaError.Check(CudaDriver.cuMemcpyDtoHAsync_v2((byte*)_memory + (long)at * SegmentBytes, source, (nuint)count, _stream), $"cuMemcpyDtoHAsync({count} bytes from 0x{source:x}) after {after}");
-                CudaError.Check(CudaDriver.cuEventRecord(_sent[at].Value, _stream), $"cuEventRecord()");
-                _isPending[at] = true;
-                source += count;
-                left -= count;
-                begun++;
+                // The copies follow each other on the device while the first ones are read here.
+                var left = destination.Length;
+                while (left > 0 && _arriving.Count < MostSegments / 2)
+                {
+                    var segment = Take();
+                    _arriving.Enqueue(segment);
+                    var count = Math.Min(left, SegmentBytes);
+                    CudaError.Check(CudaDriver.cuMemcpyDtoHAsync_v2((void*)segment.Address, source, (nuint)count, _stream), $"cuMemcpyDtoHAsync({count} bytes from 0x{source:x}) after {after}");
+                    CudaError.Check(CudaDriver.cuEventRecord(segment.Passed.Value, _stream), $"cuEventRecord()");
+                    source += count;
+                    left -= count;
+                }
+                while (_arriving.TryDequeue(out var segment))
+                {
+                    _free.Push(segment);
+                    Waits++;
+                    CudaError.Check(CudaDriver.cuEventSynchronize(segment.Passed.Value), $"cuEventSynchronize() of a download after {after}");
+                    var count = Math.Min(destination.Length, SegmentBytes);
+                    new ReadOnlySpan<byte>((void*)segment.Address, count).CopyTo(destination);
+                    destination = destination[count..];
+                }
             }
-            for (var i = 0; i < begun; i++)
-            {
-                var at = (first + i) % Segments;
-                Waits++;
-                var result = CudaDriver.cuEventSynchronize(_sent[at].Value);
-                _isPending[at] = false;
-                CudaError.Check(result, $"cuEventSynchronize() of a download after {after}");
-                var count = Math.Min(destination.Length, SegmentBytes);
-                new ReadOnlySpan<byte>((byte*)_memory + (long)at * SegmentBytes, count).CopyTo(destination);
-                destination = destination[count..];
-            }
+        }
+        catch
+        {
+            // A copy may still be on its way into these segments: they are not used again.
+            _arriving.Clear();
+            throw;
         }
     }
 
     /// <summary>Frees the memory; the stream is idle.</summary>
     public void Dispose()
     {
-        foreach (var sent in _sent)
-            sent?.Dispose();
-        if (_memory == 0 || !_context.TryEnter(out var scope))
-            return;
-        using (scope)
-            CudaDriver.cuMemFreeHost(_memory);
-        _memory = 0;
+        foreach (var segment in _segments)
+            segment.Dispose();
+        _segments.Clear();
+        _aside.Dispose();
     }
 
-    /// <summary>Ends the present segment: it is free again when the device has passed this point.</summary>
-    private void Close()
+    /// <summary>Ends the segment that is being filled: it is free again when the device has passed this point.</summary>
+    private void Send()
     {
-        CudaError.Check(CudaDriver.cuEventRecord(_sent[_next].Value, _stream), $"cuEventRecord()");
-        _isPending[_next] = true;
-        _next = (_next + 1) % Segments;
-        _used = 0;
+        CudaError.Check(CudaDriver.cuEventRecord(_filling!.Passed.Value, _stream), $"cuEventRecord()");
+        _sent.Enqueue(_filling);
+        _filling = null;
+        _filled = 0;
     }
 
-    private void Await(int segment)
+    /// <summary>A segment that nothing is on its way in.</summary>
+    private Segment Take()
     {
-        if (!_isPending[segment])
-            return;
+        while (_sent.TryPeek(out var oldest) && CudaDriver.cuEventQuery(oldest.Passed.Value) == CudaResult.Success)
+            _free.Push(_sent.Dequeue());
+        if (_free.TryPop(out var segment))
+            return segment;
+        if (_segments.Count < MostSegments)
+            return AddSegment();
         Waits++;
-        CudaError.Check(CudaDriver.cuEventSynchronize(_sent[segment].Value), $"cuEventSynchronize() of an upload");
-        _isPending[segment] = false;
+        segment = _sent.Dequeue();
+        CudaError.Check(CudaDriver.cuEventSynchronize(segment.Passed.Value), $"cuEventSynchronize() of an upload");
+        return segment;
+    }
+
+    private Segment AddSegment()
+    {
+        var memory = PinnedMemory.Allocate(_context, SegmentBytes);
+        try
+        {
+            var segment = new Segment(memory, EventHandle.Create(_context));
+            _segments.Add(segment);
+            return segment;
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Pinned memory and the event behind the last copy in it.</summary>
+    private sealed record Segment(PinnedMemory Memory, EventHandle Passed) : IDisposable
+    {
+        public nint Address => Memory.Value;
+
+        public void Dispose()
+        {
+            Passed.Dispose();
+            Memory.Dispose();
+        }
     }
 }

@@ -155,6 +155,9 @@ internal static unsafe partial class CudaDriver
     public static partial CudaResult cuEventSynchronize(nint waitedFor);
 
     [LibraryImport(Library)]
+    public static partial CudaResult cuEventQuery(nint asked);
+
+    [LibraryImport(Library)]
     public static partial CudaResult cuEventElapsedTime(out float milliseconds, nint start, nint end);
 
     // Graphs

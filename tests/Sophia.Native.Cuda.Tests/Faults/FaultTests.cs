@@ -88,7 +88,7 @@ public sealed class FaultTests
     [InlineData("cuStreamCreate", 1)]
     [InlineData("cuMemHostAlloc", 1)]
     [InlineData("cuEventCreate", 1)]
-    [InlineData("cuEventCreate", 5)]
+    [InlineData("cuMemHostAlloc", 2)]
     [InlineData("cuMemAlloc_v2", 1)]
     [InlineData("cuMemsetD8Async", 1)]
     [InlineData("cuCtxPushCurrent_v2", 1)]
