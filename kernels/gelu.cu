@@ -2,9 +2,9 @@
 //   forward   output = x * Phi(x), Phi(x) = (1 + erf(x / sqrt(2))) / 2
 //   backward  dInput = dOutput * (Phi(x) + x * phi(x)), phi the standard normal density
 // output, input, dInput, dOutput [N, F] in storage. Outputs are overwritten; output may be input, dInput may be dOutput.
-// Bound by bytes, 2*N*F elements forward and 3*N*F backward, once Phi is cheap: at 4 bytes an element a multiprocessor must finish five elements a cycle, about 25 instructions each. float storage
-// computes erf as the CPU does (45 instructions). bfloat16 storage takes Phi(-|x|) = exp(-x^2 / 2) * t * Q(t), t = 1 / (1 + 0.36 |x|), with the hardware's exponential and reciprocal and a polynomial
-// of our own (minimax in relative error, 8e-7 for all x; without cancellation in the tail): 16 instructions, the exponential shared with phi.
+// Bound by bytes, 2*N*F elements forward and 3*N*F backward, where Phi is cheap: at 4 bytes an element and 4.3 TB/s a multiprocessor must finish five elements a cycle, which leaves about 27
+// instructions for each. float storage computes erf as the CPU does, bit by bit (41 instructions an element in all). bfloat16 storage takes Phi(-|x|) = exp(-x^2 / 2) * t * Q(t), t = 1 / (1 + 0.36 |x|),
+// with the hardware's exponential and reciprocal and a polynomial of our own (minimax: a relative error of 8e-7 for all x, and no cancellation in the tail): 23 instructions, and phi shares the exponential.
 // Share of that bound: not yet measured on a GPU.
 // Where to read first: normal; elementwise.cuh for who owns what.
 #include "elementwise.cuh"

@@ -6,8 +6,8 @@ using Sophia.Native.Cuda.Compilation;
 namespace Sophia.Native.Cuda.CompileGate;
 
 /// <summary>
-/// The table of registers, shared memory, spills and occupancy in kernels/README.md: a row for every kernel, storage type and size of block; where specializations differ, the range from best to worst.
-/// Registers and occupancy are those of the specializations for aligned rows; spills are those of all.
+/// The table of registers, shared memory, spills and occupancy in kernels/README.md: a row for every kernel, storage type, tile and size of block; where specializations differ, the range from best to worst.
+/// It is about the main road: rows that are aligned, and attention at the head sizes of the models. Spills are those of all specializations.
 /// </summary>
 internal static partial class KernelTable
 {
@@ -30,17 +30,16 @@ internal static partial class KernelTable
         var architectures = string.Join(" / ", CompiledModule.Architectures);
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"NVRTC {Version()}, {KernelCatalog.Specializations.Count} specializations, {DateTime.UtcNow:yyyy-MM-dd}.\n\n");
-        text.Append(CultureInfo.InvariantCulture, $"| file | kernel | storage | threads | registers {architectures} | shared bytes | spilled bytes | occupancy {architectures} |\n");
-        text.Append("|---|---|---|---|---|---|---|---|\n");
+        text.Append(CultureInfo.InvariantCulture, $"| file | kernel | storage | tile | threads | registers {architectures} | shared bytes | spilled bytes | occupancy {architectures} |\n");
+        text.Append("|---|---|---|---|---|---|---|---|---|\n");
         var variants = KernelCatalog.Specializations.AsParallel().SelectMany(VariantsOf).ToList();
-        foreach (var row in variants.GroupBy(variant => (variant.File, variant.Kernel, variant.StorageBits, variant.Threads, variant.DynamicSharedBytes)).OrderBy(row => row.Key))
+        foreach (var row in variants.Where(variant => variant.IsMainRoad).GroupBy(variant => (variant.File, variant.Kernel, variant.StorageBits, variant.Tile, variant.Threads)).OrderBy(row => row.Key))
         {
             var key = row.Key;
-            var aligned = row.Where(variant => variant.IsAligned).ToList();
-            var registers = CompiledModule.Architectures.Select((_, index) => Range(aligned, variant => variant.Reports[index].Registers));
-            var occupancy = CompiledModule.Architectures.Select((architecture, index) => Range(aligned, variant => -variant.OccupancyOf(architecture, index)));
-            var spills = row.Max(variant => variant.Reports.Max(report => report.SpillBytes));
-            text.Append(CultureInfo.InvariantCulture, $"| {key.File} | {key.Kernel} | {(key.StorageBits == 16 ? "bf16" : "fp32")} | {key.Threads} | {string.Join(" / ", registers)} | {Range(row, variant => variant.SharedBytes)} | {spills} | {string.Join(" / ", occupancy)} % |\n");
+            var registers = CompiledModule.Architectures.Select((_, index) => Range(row, variant => variant.Reports[index].Registers));
+            var occupancy = CompiledModule.Architectures.Select((architecture, index) => Range(row, variant => -variant.OccupancyOf(architecture, index)));
+            var spills = variants.Where(variant => variant.Kernel == key.Kernel).Max(variant => variant.Reports.Max(report => report.SpillBytes));
+            text.Append(CultureInfo.InvariantCulture, $"| {key.File} | {key.Kernel} | {(key.StorageBits == 16 ? "bf16" : "fp32")} | {key.Tile} | {key.Threads} | {string.Join(" / ", registers)} | {Range(row, variant => variant.SharedBytes)} | {spills} | {string.Join(" / ", occupancy)} % |\n");
         }
         return text.ToString();
     }
@@ -54,10 +53,20 @@ internal static partial class KernelTable
         {
             var (name, threads) = (entry.Groups[1].Value, int.Parse(entry.Groups[2].ValueSpan, CultureInfo.InvariantCulture));
             var reports = modules.Select(module => module.Kernels.First(kernel => kernel.Name == name)).ToArray();
-            variants.Add(new(specialization.File.Name, name, specialization.StorageBits, threads, DynamicSharedMemory.Of(specialization, name), !specialization.Definitions().Contains("-DALIGNED=0"), reports));
+            variants.Add(new(specialization.File.Name, name, specialization.StorageBits, threads, DynamicSharedMemory.Of(specialization, name), IsMainRoad(specialization), TileOf(specialization), reports));
         }
         return variants;
     }
+
+    private static bool IsMainRoad(KernelSpecialization specialization) =>
+        specialization.File.Name == "attention" ? specialization.Constant0 is 64 or 128 : !specialization.Definitions().Contains("-DALIGNED=0");
+
+    private static string TileOf(KernelSpecialization specialization) => specialization.File.Name switch
+    {
+        "linear" => $"{specialization.Constant1} x {specialization.Constant2}",
+        "attention" => $"D {specialization.Constant0}",
+        _ => "",
+    };
 
     /// <summary>Smallest and largest value of the specializations, or the one they share; a value below zero stands for its opposite.</summary>
     private static string Range(IEnumerable<Variant> row, Func<Variant, int> value)
@@ -72,7 +81,7 @@ internal static partial class KernelTable
     private static partial Regex Entry();
 
     /// <summary>A kernel of a specialization.</summary>
-    private sealed record Variant(string File, string Kernel, int StorageBits, int Threads, int DynamicSharedBytes, bool IsAligned, CompilerReport[] Reports)
+    private sealed record Variant(string File, string Kernel, int StorageBits, int Threads, int DynamicSharedBytes, bool IsMainRoad, string Tile, CompilerReport[] Reports)
     {
         public int SharedBytes => DynamicSharedBytes + Reports.Max(report => report.SharedBytes);
 

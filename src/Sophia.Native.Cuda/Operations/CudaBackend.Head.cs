@@ -206,8 +206,11 @@ public sealed partial class CudaBackend
     {
         var parts = BlocksOf(logits.Columns, StatisticsBlock);
         var threads = Math.Min(1024, BlocksOf(Math.Max(StatisticsLanes * parts, Math.Min(128, logits.Columns)), 32) * 32);
-        launch.Run(logits.Rows, 1, 1, (int)threads, (int)(32 + 2 * StatisticsLanes * parts) * sizeof(float));
+        launch.Run(logits.Rows, 1, 1, (int)threads, StatisticsBytes(logits.Columns));
     }
+
+    /// <summary>Shared memory of the block of a row of logits.</summary>
+    internal static int StatisticsBytes(long vocabulary) => (int)(32 + 2 * StatisticsLanes * BlocksOf(vocabulary, StatisticsBlock)) * sizeof(float);
 
     /// <summary>Rows of a chunk, contiguous: hidden states, or their gradients behind them.</summary>
     private DeviceView GatheredRows(long count, DeviceView hidden, bool second)

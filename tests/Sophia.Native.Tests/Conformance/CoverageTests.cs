@@ -1,11 +1,12 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using Sophia.Native.Conformance;
 using Sophia.Native.Reference;
 
 namespace Sophia.Native.Tests.Conformance;
 
 /// <summary>One operation has one name everywhere: whoever adds one to the contract is told here what else it needs.</summary>
-public sealed class CoverageTests
+public sealed partial class CoverageTests
 {
     private const string Suffix = "Core";
     private static readonly string[] Transfers = ["Upload", "Download"];
@@ -45,20 +46,39 @@ public sealed class CoverageTests
     [MemberData(nameof(Operations))]
     public void An_operation_has_a_benchmark(string operation)
     {
-        var sources = string.Concat(Directory.EnumerateFiles(Benchmarks(), "*.cs").Select(File.ReadAllText));
-        Assert.True(Calls(sources, operation), $"No benchmark in bench/Sophia.Native.Benchmarks/Operations calls {operation}.");
+        var sources = string.Concat(Directory.EnumerateFiles(Find(Path.Combine("bench", "Sophia.Native.Benchmarks", "Operations")), "*.cs").Select(File.ReadAllText));
+        Assert.True(sources.Contains($".{operation}(", StringComparison.Ordinal), $"No benchmark in bench/Sophia.Native.Benchmarks/Operations calls {operation}.");
     }
 
-    private static bool Calls(string sources, string operation) => sources.Contains($".{operation}(", StringComparison.Ordinal);
+    /// <summary>The row names kernels, each of which is in a file of kernels/.</summary>
+    [Theory]
+    [MemberData(nameof(Operations))]
+    public void An_operation_has_a_row_in_the_table_of_kernels(string operation)
+    {
+        var folder = Find("kernels");
+        var row = File.ReadLines(Path.Combine(folder, "README.md")).FirstOrDefault(line => line.StartsWith($"| {operation} |", StringComparison.Ordinal));
+        Assert.True(row is not null, $"Add a row of {operation} to the table of operations in kernels/README.md: its kernels, its bound, the measured share of the bound.");
+        var cells = row.Split('|', StringSplitOptions.TrimEntries)[1..^1];
+        Assert.True(cells.Length == 4 && cells.All(cell => cell.Length > 0), $"The row of {operation} in kernels/README.md has {cells.Length} cells; operation, kernels, bound and share of the bound are wanted.");
+        var sources = string.Concat(Directory.EnumerateFiles(folder, "*.cu*").Select(File.ReadAllText));
+        var kernels = KernelName().Matches(cells[1]);
+        Assert.NotEmpty(kernels);
+        Assert.All(kernels, kernel => Assert.True(sources.Contains($" {kernel.Groups[1].Value}(", StringComparison.Ordinal) || sources.Contains($"\n{kernel.Groups[1].Value}(", StringComparison.Ordinal),
+            $"kernels/README.md gives {operation} the kernel {kernel.Groups[1].Value}, which no file of kernels/ has."));
+    }
 
-    private static string Benchmarks()
+    /// <summary>A kernel, or a file of kernels, in the second column.</summary>
+    [GeneratedRegex("`(\\w+)`")]
+    private static partial Regex KernelName();
+
+    private static string Find(string folder)
     {
         for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {
-            var folder = Path.Combine(at.FullName, "bench", "Sophia.Native.Benchmarks", "Operations");
-            if (Directory.Exists(folder))
-                return folder;
+            var path = Path.Combine(at.FullName, folder);
+            if (Directory.Exists(path) && File.Exists(Path.Combine(at.FullName, "Sophia.Native.sln")))
+                return path;
         }
-        throw new DirectoryNotFoundException($"bench/Sophia.Native.Benchmarks/Operations is missing above {AppContext.BaseDirectory}.");
+        throw new DirectoryNotFoundException($"{folder} is missing above {AppContext.BaseDirectory}.");
     }
 }
