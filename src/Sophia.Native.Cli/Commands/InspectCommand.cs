@@ -29,12 +29,15 @@ internal static class InspectCommand
         var training = ModelWorkspace.Measure(backend, config, plan with { Training = true, TrainsProjector = true, TrainsVision = true });
         PrintConfiguration(output, config);
         PrintParameters(output, layout);
-        // In bf16 what is trained has an fp32 master; gradients and moments are fp32 either way.
+        // In bf16 what is trained has an fp32 master; gradients and, unless the recipe says otherwise, moments are fp32 either way.
         var parameterBytes = layout.ElementCount * storage.Size();
-        var stateBytes = layout.ElementCount * (storage == ElementType.BFloat16 ? 16 : 12);
+        var masterBytes = storage == ElementType.BFloat16 ? layout.ElementCount * 4 : 0;
+        var stateBytes = layout.ElementCount * 12;
         output.Line($"\nmemory for {tokens} tokens and {tiles} tiles, {(storage == ElementType.BFloat16 ? "bf16" : "fp32")}");
         output.Line($"  parameters                {CommandOutput.Bytes(parameterBytes),12}");
-        output.Line($"  {(storage == ElementType.BFloat16 ? "fp32 masters, gradients and moments" : "gradients and moments"),-24}  {CommandOutput.Bytes(stateBytes),12}");
+        if (masterBytes > 0)
+            output.Line($"  fp32 masters              {CommandOutput.Bytes(masterBytes),12}");
+        output.Line($"  gradients and moments     {CommandOutput.Bytes(stateBytes),12}");
         output.Line($"  activations, inference    {CommandOutput.Bytes(inference.PeakBytes),12}");
         output.Line($"  activations, training     {CommandOutput.Bytes(training.PeakBytes),12}");
         var flops = new ForwardOperations(config);
@@ -45,7 +48,7 @@ internal static class InspectCommand
         {
             json.WriteNumber("parameters", layout.ParameterCount);
             json.WriteNumber("parameter_bytes", parameterBytes);
-            json.WriteNumber("training_state_bytes", stateBytes);
+            json.WriteNumber("training_state_bytes", masterBytes + stateBytes);
             json.WriteNumber("inference_activation_bytes", inference.PeakBytes);
             json.WriteNumber("training_activation_bytes", training.PeakBytes);
             json.WriteNumber("flops_per_tile", flops.PerTile);
