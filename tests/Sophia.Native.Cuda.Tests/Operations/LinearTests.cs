@@ -61,6 +61,21 @@ public abstract class LinearTests(CudaFamily family)
         }
     }
 
+    /// <summary>What is missing of the last four values of k is not multiplied as zero: -0 + 0 would be +0.</summary>
+    [Fact]
+    public void A_sum_of_negative_zeros_stays_negative()
+    {
+        Needs();
+        const int rows = 3, outputs = 5, channels = 7;
+        foreach (var backend in family.Equivalents)
+        {
+            using var scratch = new DeviceScratch(backend);
+            var dInput = scratch.Matrix(rows, channels, Filled(rows * channels, -0.0));
+            backend.LinearBackwardInput(dInput, scratch.Matrix(rows, outputs, Filled(rows * outputs, 0.0)), scratch.Matrix(outputs, channels, Filled(outputs * channels, -1.0)), accumulate: true);
+            Assert.All(scratch.Read(dInput), value => Assert.True(float.IsNegative(value), $"{value} on {backend.Description}"));
+        }
+    }
+
     /// <summary>cuBLASLt takes what it can; where rows lie at no multiple of 16 bytes, the own products give their own bits.</summary>
     [Theory]
     [InlineData(131, 272, 280, 8, ElementType.Float32)]
@@ -117,6 +132,7 @@ public abstract class LinearTests(CudaFamily family)
     /// <summary>More rows than one block of the sum and than eight.</summary>
     [Theory]
     [InlineData(1, ElementType.Float32)]
+    [InlineData(8, ElementType.Float32)]
     [InlineData(257, ElementType.BFloat16)]
     [InlineData(2400, ElementType.Float32)]
     [InlineData(2400, ElementType.BFloat16)]
@@ -146,6 +162,13 @@ public abstract class LinearTests(CudaFamily family)
                 Assert.True(Math.Abs(sum - found[column]) <= Rounding.Sum(rows) * size, $"seed {ConformanceSeed.Value}: column {column} of {rows} rows of {type}: expected {sum}, found {found[column]}.");
             }
         }
+    }
+
+    private static double[] Filled(int count, double value)
+    {
+        var values = new double[count];
+        Array.Fill(values, value);
+        return values;
     }
 
     private void Needs()
