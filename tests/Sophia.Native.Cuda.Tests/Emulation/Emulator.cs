@@ -11,6 +11,7 @@ namespace Sophia.Native.Cuda.Tests.Emulation;
 internal static class Emulator
 {
     private const string Variable = "SOPHIA_CUDA_DRIVER";
+    private const string CacheVariable = "SOPHIA_CUDA_CACHE";
     private static readonly Lazy<string?> Start = new(Prepare);
 
     /// <summary>Whether the tests run on the machine's own GPU.</summary>
@@ -38,6 +39,9 @@ internal static class Emulator
         if (!File.Exists(library))
             Build(folder);
         Environment.SetEnvironmentVariable(Variable, library);
+        // What the emulator compiles is of no use to anything else.
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable(CacheVariable)))
+            Environment.SetEnvironmentVariable(CacheVariable, Path.Combine(folder, "kernels"));
         return null;
     }
 
