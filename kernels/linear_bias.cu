@@ -3,8 +3,9 @@
 // dBias[o] += sum over n of dOutput[n, o]   (accumulates, float)
 // Shapes: dOutput [N, O]: storage; dBias [O], partials [ceil(N / 256), O]: float.
 //
-// The order of the sum depends on N alone: warp w of a block adds rows w, w + 8, .. of its 256 rows, the eight sums are added in order, then the blocks' sums, an eighth of them per warp, and last the old dBias and the eighths.
+// The order of the sum depends on N alone: warp w of a block adds rows w, w + 8, .. of its 256 rows, the eight sums are added in order, and add_partial_sums adds those of the blocks to dBias.
 // Bound by bytes: N O elements read once, 16 bytes a lane and four rows in flight; the partials are a hundredth of that. Not yet measured on a GPU. Where to read first: linear_bias_sum.
+#include "column_sums.cuh"
 #include "rows.cuh"
 
 constexpr int WARPS = 8;
@@ -51,27 +52,5 @@ KERNEL(256) linear_bias_sum(float* __restrict__ partials, const storage_t* __res
 #pragma unroll
         for (int i = 1; i < WARPS; i++) total += sums[i * BLOCK_COLUMNS + thread];
         partials[static_cast<long long>(blockIdx.y) * columns + target] = total;
-    }
-}
-
-KERNEL(256) linear_bias_finish(float* __restrict__ d_bias, const float* __restrict__ partials, int count, int columns)
-{
-    SHARED(float, sums, WARPS * WARP);
-    int warp = static_cast<int>(threadIdx.x) / WARP;
-    int lane = static_cast<int>(threadIdx.x) % WARP;
-    int column = static_cast<int>(blockIdx.x) * WARP + lane;
-    int share = (count + WARPS - 1) / WARPS;
-    int end = min(count, (warp + 1) * share);
-    float sum = 0.0f;
-#pragma unroll 8
-    for (int i = warp * share; i < end; i++) sum += column < columns ? partials[static_cast<long long>(i) * columns + column] : 0.0f;
-    sums[threadIdx.x] = sum;
-    __syncthreads();
-    if (warp == 0 && column < columns)
-    {
-        float total = d_bias[column];
-#pragma unroll
-        for (int i = 0; i < WARPS; i++) total += sums[i * WARP + lane];
-        d_bias[column] = total;
     }
 }

@@ -32,7 +32,6 @@ internal static class Expectations
         ["layernorm_forward"] = 88,
         ["linear_backward_input"] = 240,
         ["linear_backward_weight"] = 256,
-        ["linear_bias_finish"] = 32,
         ["linear_bias_sum"] = 64,
         ["linear_forward"] = 240,
         ["linear_forward_float"] = 240,

@@ -17,7 +17,7 @@ public sealed partial class CudaBackend
     /// <summary>Rows that one block of linear_bias_sum adds up; BLOCK_ROWS of the kernel file.</summary>
     private const int LinearBiasRows = 256;
 
-    /// <summary>Columns of a block of linear_bias_sum are those of 32 lanes with 16 bytes each; of linear_bias_finish 32.</summary>
+    /// <summary>Bytes of a row that one block of linear_bias_sum takes: 32 lanes with 16 bytes each.</summary>
     private const int LinearBiasBytes = 32 * 16;
 
     /// <summary>The tile that every product takes instead of the one chosen, for tests; null for the choice.</summary>
@@ -85,22 +85,16 @@ public sealed partial class CudaBackend
         if (dOutput.Length == 0)
             return;
         var columns = dOutput.Columns;
-        var blocks = (dOutput.Rows + LinearBiasRows - 1) / LinearBiasRows;
+        var parts = checked((int)((dOutput.Rows + LinearBiasRows - 1) / LinearBiasRows));
         var blockColumns = LinearBiasBytes / dOutput.Type.Size();
-        var partials = Scratch(ScratchSlot.Partials, blocks * columns * sizeof(float));
-        var sum = Begin(LinearBiasFile, "linear_bias_sum", dOutput.Type);
-        sum.Add(partials);
-        sum.AddMatrix(dOutput);
-        sum.Add((int)dOutput.Rows);
-        sum.Add((int)columns);
-        sum.Run((columns + blockColumns - 1) / blockColumns, blocks, 1, 256, 0);
-
-        var finish = Begin(LinearBiasFile, "linear_bias_finish", dOutput.Type);
-        finish.Add(dBias);
-        finish.Add(partials);
-        finish.Add((int)blocks);
-        finish.Add((int)columns);
-        finish.Run((columns + 31) / 32, 1, 1, 256, 0);
+        var partials = PartialSums(1, parts, columns);
+        var launch = Begin(LinearBiasFile, "linear_bias_sum", dOutput.Type);
+        launch.Add(partials);
+        launch.AddMatrix(dOutput);
+        launch.Add((int)dOutput.Rows);
+        launch.Add((int)columns);
+        launch.Run((columns + blockColumns - 1) / blockColumns, parts, 1, 256, 0);
+        AddPartialSums(Begin(LinearBiasFile, "add_partial_sums", dOutput.Type), dBias, default, partials, parts, columns);
     }
 
     private Launch BeginLinear(LinearProduct product, string kernel, DeviceView result, DeviceView first, DeviceView second, long depth, string operation, out LinearTile tile)
