@@ -34,6 +34,9 @@ part() {
     [ "$code" -eq 0 ] || { echo "FAILED ($code): $name, see $results/$name.log"; failed+=("$name"); }
 }
 
+# The configuration of a model; a rehearsal takes the smallest there is.
+config() { if [ -z "$rehearsal" ]; then echo "models/internvl3-$1.json"; else echo tests/golden/models/internlm2-vit300m/hf/config.json; fi; }
+
 has_torch() { "$python" -c 'import torch, sys; sys.exit(0 if torch.cuda.is_available() else 1)' 2> /dev/null; }
 
 doctor() {
@@ -63,12 +66,12 @@ sanitizer() {
 operations() {
     local sizes=(--tokens 16384 --sequence 4096 --tiles 8)
     local models=(1b 8b)
-    [ -z "$rehearsal" ] || { sizes=(--tokens 64 --sequence 64 --tiles 1 --rounds 1); models=(nano); }
+    [ -z "$rehearsal" ] || { sizes=(--tokens 64 --sequence 64 --tiles 1 --rounds 1); models=(rehearsal); }
     for model in "${models[@]}"; do
-        part "operations-$model" ./sophia-gpu bench operations --backend "$backend" --config "models/internvl3-$model.json" --precision bf16 "${sizes[@]}" --out "$table"
-        part "operations-$model-fast" ./sophia-gpu bench operations --backend "$backend" --numerics fast --filter Linear --config "models/internvl3-$model.json" --precision bf16 "${sizes[@]}" --out "$table"
+        part "operations-$model" ./sophia-gpu bench operations --backend "$backend" --config "$(config "$model")" --precision bf16 "${sizes[@]}" --out "$table"
+        part "operations-$model-fast" ./sophia-gpu bench operations --backend "$backend" --numerics fast --filter Linear --config "$(config "$model")" --precision bf16 "${sizes[@]}" --out "$table"
         if has_torch; then
-            part "operations-$model-torch" "$python" bench/peers/operations.py --config "models/internvl3-$model.json" --precision bf16 "${sizes[@]}" --out "$table"
+            part "operations-$model-torch" "$python" bench/peers/operations.py --config "$(config "$model")" --precision bf16 "${sizes[@]}" --out "$table"
         else
             skip "PyTorch with CUDA is not there: no peers for the operations of $model"
         fi
@@ -78,11 +81,11 @@ operations() {
 steps() {
     local sizes=(--tokens 16384 --sequence 4096 --tiles 8)
     local models=(1b 2b 8b)
-    [ -z "$rehearsal" ] || { sizes=(--tokens 300 --sequence 300 --tiles 1 --rounds 1); models=(nano); }
+    [ -z "$rehearsal" ] || { sizes=(--tokens 300 --sequence 300 --tiles 1 --rounds 1); models=(rehearsal); }
     for model in "${models[@]}"; do
-        part "steps-$model" ./sophia-gpu bench steps --backend "$backend" --config "models/internvl3-$model.json" --precision bf16 "${sizes[@]}" --out "$table"
+        part "steps-$model" ./sophia-gpu bench steps --backend "$backend" --config "$(config "$model")" --precision bf16 "${sizes[@]}" --out "$table"
         if has_torch && "$python" -c 'import transformers' 2> /dev/null; then
-            part "steps-$model-transformers" "$python" bench/peers/training_step.py --config "models/internvl3-$model.json" --precision bf16 "${sizes[@]}" --out "$table"
+            part "steps-$model-transformers" "$python" bench/peers/training_step.py --config "$(config "$model")" --precision bf16 "${sizes[@]}" --out "$table"
         else
             skip "PyTorch with CUDA and transformers are not there: no peer for the steps of $model"
         fi
@@ -91,10 +94,10 @@ steps() {
 
 decode() {
     local models=(1b 2b 8b) tokens=128 rounds=5 batches=(1 16)
-    [ -z "$rehearsal" ] || { models=(nano); tokens=4; rounds=1; batches=(2); }
+    [ -z "$rehearsal" ] || { models=(rehearsal); tokens=4; rounds=1; batches=(2); }
     for model in "${models[@]}"; do
         for batch in "${batches[@]}"; do
-            part "decode-$model-$batch" ./sophia-gpu bench decode --backend "$backend" --config "models/internvl3-$model.json" --precision bf16 --batch "$batch" --new-tokens "$tokens" --rounds "$rounds" --out "$table"
+            part "decode-$model-$batch" ./sophia-gpu bench decode --backend "$backend" --config "$(config "$model")" --precision bf16 --batch "$batch" --new-tokens "$tokens" --rounds "$rounds" --out "$table"
         done
     done
 }
