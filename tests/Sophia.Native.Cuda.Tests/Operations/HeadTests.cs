@@ -39,18 +39,28 @@ public abstract class HeadTests(CudaFamily family)
     {
         Needs("HeadObjective");
         foreach (var backend in family.Equivalents)
-            RequireNothingOfRowsWithoutTarget(backend, storage, chunk);
+        {
+            var (expected, found) = (Gradients(backend, storage, chunk, untrained: 0.25), Gradients(backend, storage, chunk, untrained: double.NaN));
+            for (var i = 0; i < expected.Length; i++)
+                Bits.Equal(expected[i], found[i], $"result {i} with chunks of {chunk} on {backend.Description}");
+        }
     }
 
-    /// <summary>The products of cuBLASLt read all rows of a chunk.</summary>
+    /// <summary>They read all rows of a chunk, also those that hold nothing of this call. Both round the same gradients of the logits; their sums differ by roundings, in bfloat16 also those of the result.</summary>
     [Theory]
-    [InlineData(ElementType.Float32, 16)]
-    [InlineData(ElementType.BFloat16, 16)]
-    public void Nor_do_they_with_the_products_of_the_library(ElementType storage, int chunk)
+    [InlineData(ElementType.Float32, 1e-5f)]
+    [InlineData(ElementType.BFloat16, 0.02f)]
+    public void The_products_of_the_library_give_the_same_gradients(ElementType storage, float tolerance)
     {
         Needs("HeadObjective");
-        using var fast = CudaBackend.Open(new() { Device = ((CudaBackend)family.Subject).Device.Number, CompilesAhead = false, Numerics = Numerics.Fast });
-        RequireNothingOfRowsWithoutTarget(fast, storage, chunk);
+        var own = (CudaBackend)family.Subject;
+        using var fast = CudaBackend.Open(new() { Device = own.Device.Number, CompilesAhead = false, Numerics = Numerics.Fast });
+        var (expected, found) = (Gradients(own, storage, 16, untrained: 0.25), Gradients(fast, storage, 16, untrained: double.NaN));
+        for (var i = 0; i < expected.Length; i++)
+        {
+            for (var j = 0; j < expected[i].Length; j++)
+                Assert.True(Math.Abs(expected[i][j] - found[i][j]) <= tolerance * (1f + Math.Abs(expected[i][j])), $"seed {ConformanceSeed.Value}, result {i}[{j}]: {expected[i][j]:R} and {found[i][j]:R}");
+        }
     }
 
     [Theory]
@@ -96,16 +106,6 @@ public abstract class HeadTests(CudaFamily family)
             backend.SequenceLogRatios(ratios, scratch.Vector([-1.0, -2.0, -3.0, -4.0, -5.0]), scratch.Vector([-1.0, -1.0, -1.0, -1.0, -1.0]), ones, scratch.Indices(offsets));
             Assert.StartsWith("SequenceLogRatios: expected sequences", Assert.Throws<ArgumentException>(backend.Synchronize).Message, StringComparison.Ordinal);
             Assert.All(scratch.Read(ratios), ratio => Assert.True(ratio <= 0f));
-        }
-    }
-
-    private static void RequireNothingOfRowsWithoutTarget(Backend backend, ElementType storage, int chunk)
-    {
-        var (expected, found) = (Gradients(backend, storage, chunk, untrained: 0.25), Gradients(backend, storage, chunk, untrained: double.NaN));
-        for (var i = 0; i < expected.Length; i++)
-        {
-            Assert.DoesNotContain(float.NaN, expected[i]);
-            Bits.Equal(expected[i], found[i], $"result {i} with chunks of {chunk} on {backend.Description}");
         }
     }
 

@@ -21,7 +21,8 @@ public sealed class SameBitsAsCpuTests(CudaFastFamily family) : IClassFixture<Cu
     public void Equal_logits_give_the_samples_of_the_processor(int vocabulary)
     {
         Needs("SampleTokens");
-        const int rows = 24;
+        // Where a cut between few tokens is off by one, some of many draws show it.
+        var rows = vocabulary < 100 ? 600 : 24;
         var random = ConformanceSeed.For($"samples of both backends {vocabulary}");
         var logits = SampledLogits(random, rows, vocabulary);
         var (samples, positions) = (random.Integers(rows, 0, 1000), random.Integers(rows, 0, 1000));
