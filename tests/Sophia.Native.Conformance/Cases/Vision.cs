@@ -28,7 +28,7 @@ public static partial class CaseTable
 
     private static IEnumerable<OperationCase> VisionTokens()
     {
-        (int Tiles, int Patches, int Channels)[] shapes = [(0, 4, 3), (1, 1, 1), (1, 16, 32), (2, 5, 17), (6, 16, 64), (13, 9, 33)];
+        (int Tiles, int Patches, int Channels)[] shapes = [(0, 4, 3), (1, 1, 1), (1, 16, 32), (2, 5, 17), (6, 16, 64), (13, 9, 33), (19, 2, 72)];
         foreach (var (tiles, patchCount, channels) in shapes)
         {
             var shape = $"{tiles} tiles of {patchCount} patches, {channels} channels";

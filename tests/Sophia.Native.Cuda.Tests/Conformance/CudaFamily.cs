@@ -9,12 +9,14 @@ namespace Sophia.Native.Cuda.Tests.Conformance;
 /// <param name="devices">The device under test, then those that must give the same bits.</param>
 public abstract class CudaFamily(params int[] devices) : BackendFamily
 {
-    private static readonly string[]? Wanted = Environment.GetEnvironmentVariable("SOPHIA_CUDA_OPERATIONS")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    /// <summary>The environment variable that limits the tests; read at every use, because the mutation run changes it.</summary>
+    internal const string OperationsVariable = "SOPHIA_CUDA_OPERATIONS";
 
     public override string? WhyNot => Emulator.WhyNot;
 
     public override string? WhyOmitted(string operation, CaseInstance? instance) =>
-        Wanted is null || Wanted.Contains(operation) ? null : $"SOPHIA_CUDA_OPERATIONS names other operations than {operation}.";
+        Environment.GetEnvironmentVariable(OperationsVariable) is { } wanted && !wanted.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Contains(operation)
+            ? $"{OperationsVariable} names other operations than {operation}." : null;
 
     protected override IReadOnlyList<Backend> Open() => Array.ConvertAll(devices, number => CudaBackend.Open(new() { Device = number, CompilesAhead = false }));
 

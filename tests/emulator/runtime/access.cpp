@@ -438,6 +438,23 @@ REPORTED(4)
 REPORTED(8)
 REPORTED(16)
 
+#ifndef __SANITIZE_ADDRESS__
+// What the compiler calls where the index of an array of known length is outside it (-fsanitize=bounds): arrays of a thread's own are on the stack, where no shadow would tell.
+// The replay has the sanitizer's own.
+struct ArrayIndexSite
+{
+    const char* file;
+    unsigned line, column;
+    const void *array_type, *index_type;
+};
+
+EXPORT void __ubsan_handle_out_of_bounds(ArrayIndexSite* site, uintptr_t index)
+{
+    std::string text = "the index " + std::to_string(static_cast<intptr_t>(index)) + " is outside the array, in " + site->file + "(" + std::to_string(site->line) + ")";
+    current_thread().resident->runner->fail(CUDA_ERROR_ILLEGAL_ADDRESS, text, __builtin_return_address(0));
+}
+#endif
+
 EXPORT void __tsan_init() {}
 EXPORT void __tsan_func_entry(void*) {}
 EXPORT void __tsan_func_exit() {}

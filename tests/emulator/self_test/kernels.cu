@@ -227,6 +227,14 @@ KERNEL(32) write_constant(float* output)
     output[0] = 0;
 }
 
+KERNEL(32) index_behind_own_array(float* output, int count)
+{
+    float mine[4] = {};
+    for (int i = 0; i <= count; i++)
+        mine[i] += static_cast<float>(i);
+    output[threadIdx.x] = mine[0] + mine[1] + mine[2] + mine[3];
+}
+
 KERNEL(32) local_of_another_thread(float* output)
 {
     SHARED(float*, pointers, 32);

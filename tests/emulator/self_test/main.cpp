@@ -303,6 +303,7 @@ void planted_mistakes(int device)
         {"shared_behind", 700, "0 bytes behind the end of the shared array second", simple("shared_behind", 1, 32)},
         {"dynamic_shared_behind", 700, "behind the end of dynamic shared memory (400 bytes)", [&](Session& s) { return s.run("dynamic_shared_behind", 1, 32, 400, floats(s, 32), 100); }},
         {"write_constant", 700, "no memory of the device", simple("write_constant", 1, 32)},
+        {"index_behind_own_array", 700, "the index 4 is outside the array", [&](Session& s) { return s.run("index_behind_own_array", 1, 32, 0, floats(s, 32), 4); }},
         {"local_of_another_thread", 700, "a local variable of thread", simple("local_of_another_thread", 1, 32)},
         {"no_barrier_before_read", 719, "no __syncthreads between", simple("no_barrier_before_read", 1, 128)},
         {"no_barrier_before_reuse", 719, "race: the thread", with_input("no_barrier_before_reuse", 1, 128)},

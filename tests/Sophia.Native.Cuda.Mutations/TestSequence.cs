@@ -1,0 +1,138 @@
+using System.Reflection;
+using Sophia.Native.Cuda.Tests.Conformance;
+using Sophia.Native.Cuda.Tests.Golden;
+using Sophia.Native.Cuda.Tests.Operations;
+using Xunit;
+using Xunit.Sdk;
+using Xunit.v3;
+
+namespace Sophia.Native.Cuda.Mutations;
+
+/// <summary>
+/// The tests of some operations one after the other, up to the first failure: those that watch every access first, the large shapes on the fast device last. xunit's own runner would take longer to find the
+/// tests than most of them run.
+/// </summary>
+internal sealed class TestSequence
+{
+    private const string SkipMark = "$XunitDynamicSkip$";
+
+    /// <summary>Operations that tests of others call: those tests shall run although the operations' own do not.</summary>
+    private static readonly string[] Companions = ["LinearForward", "LinearBackwardInput", "LinearBackwardWeight", "CacheAppend", "SequenceLogRatios", "ObjectiveStatistics"];
+
+    private static readonly Type[] Classes = [.. typeof(CudaFamily).Assembly.GetTypes().Where(type => !type.IsAbstract && FamilyOf(type) is not null).OrderBy(Order).ThenBy(type => type.Name, StringComparer.Ordinal)];
+
+    private readonly string[] _operations;
+
+    /// <param name="operations">The operations whose tests count.</param>
+    public TestSequence(IReadOnlyList<string> operations)
+    {
+        _operations = [.. operations];
+        Environment.SetEnvironmentVariable(CudaFamily.OperationsVariable, string.Join(',', [.. operations, .. Companions]));
+    }
+
+    /// <summary>Runs them.</summary>
+    /// <returns>How many ran, and the first failure, or null.</returns>
+    public (int Count, string? Failure) Run()
+    {
+        var count = 0;
+        var families = new Dictionary<Type, BackendFamilyHolder>();
+        try
+        {
+            foreach (var testClass in Classes)
+            {
+                if (!Concerns(testClass))
+                    continue;
+                var familyType = FamilyOf(testClass)!;
+                if (!families.TryGetValue(familyType, out var holder))
+                    families.Add(familyType, holder = new(familyType));
+                foreach (var method in testClass.GetMethods().Where(method => method.GetCustomAttribute<FactAttribute>() is not null).OrderBy(Order))
+                {
+                    foreach (var arguments in Rows(testClass, method))
+                    {
+                        if (arguments is [string name] && !Concerns(name))
+                            continue;
+                        var failure = Run(testClass, method, holder, arguments, ref count);
+                        if (failure is not null)
+                            return (count, failure);
+                    }
+                }
+            }
+            return (count, null);
+        }
+        finally
+        {
+            foreach (var holder in families.Values)
+                holder.Dispose();
+        }
+    }
+
+    private static string? Run(Type testClass, MethodInfo method, BackendFamilyHolder family, object?[] arguments, ref int count)
+    {
+        object? test = null;
+        try
+        {
+            test = Activator.CreateInstance(testClass, family.Family);
+            method.Invoke(test, arguments);
+            count++;
+            return null;
+        }
+        catch (TargetInvocationException thrown)
+        {
+            var fault = thrown.InnerException!;
+            if (fault.Message.StartsWith(SkipMark, StringComparison.Ordinal))
+                return null;
+            count++;
+            return $"{testClass.Name}.{method.Name}({string.Join(", ", arguments)}): {fault.Message}";
+        }
+        finally
+        {
+            (test as IDisposable)?.Dispose();
+        }
+    }
+
+    /// <summary>Whole models take long and show nothing that their operations do not; the products' own tests are for the products.</summary>
+    private bool Concerns(Type testClass) =>
+        testClass != typeof(GoldenModelTests) && (!typeof(LinearTests).IsAssignableFrom(testClass) || Array.Exists(_operations, operation => operation.StartsWith("Linear", StringComparison.Ordinal)));
+
+    /// <summary>Case names begin with the operation; other texts are for the test itself to judge.</summary>
+    private bool Concerns(string name)
+    {
+        var space = name.IndexOf(' ');
+        var operation = space < 0 ? name : name[..space];
+        return !AllOperations.Contains(operation) || _operations.Contains(operation);
+    }
+
+    private static readonly HashSet<string> AllOperations = [.. Conformance.CaseTable.Operations()];
+
+    private static IEnumerable<object?[]> Rows(Type testClass, MethodInfo method)
+    {
+        var attributes = method.GetCustomAttributes<DataAttribute>().ToArray();
+        if (attributes.Length == 0)
+            yield return [];
+        // Data attributes ask for the class that is run, which a method of its base gives only when it is looked up there.
+        var declared = testClass.GetMethod(method.Name)!;
+        foreach (var attribute in attributes)
+        {
+            var tracker = new DisposalTracker();
+            foreach (var row in attribute.GetData(declared, tracker).AsTask().GetAwaiter().GetResult())
+                yield return row.GetData();
+        }
+    }
+
+    private static Type? FamilyOf(Type type) =>
+        type.GetConstructors() is [var constructor] && constructor.GetParameters() is [var parameter] && typeof(CudaFamily).IsAssignableFrom(parameter.ParameterType) ? parameter.ParameterType : null;
+
+    private static int Order(Type testClass) =>
+        testClass == typeof(CudaConformance_Checked) ? 0 : FamilyOf(testClass) == typeof(CudaCheckedFamily) ? 1 : testClass == typeof(CudaConformance_Fast) ? 3 : 2;
+
+    /// <summary>The comparison with the reference finds most.</summary>
+    private static int Order(MethodInfo method) => method.Name.StartsWith("The_result", StringComparison.Ordinal) ? 0 : method.Name.StartsWith("Column_ranges", StringComparison.Ordinal) ? 1 : 2;
+
+    /// <summary>A family that is opened once for all its tests, as xunit's class fixtures are.</summary>
+    private sealed class BackendFamilyHolder(Type type) : IDisposable
+    {
+        public CudaFamily Family { get; } = (CudaFamily)Activator.CreateInstance(type)!;
+
+        public void Dispose() => Family.Dispose();
+    }
+}
