@@ -30,7 +30,7 @@ public sealed partial class CudaBackend : Backend
         {
             _ownStream = stream is null ? StreamHandle.Create(context) : null;
             _stream = stream ?? _ownStream!.Value;
-            _modules = new(context, new(DeviceArchitecture.For(device.Capability), KernelCache.Open(options.CacheFolder), KernelSources.Open(options.KernelFolder)), options.CompilesAhead);
+            _modules = new(context, new(DeviceArchitecture.For(device.Capability), KernelCache.Open(options.CacheFolder), KernelSources.Open(options.KernelFolder)), options.CompilesAhead && Environment.GetEnvironmentVariable("SOPHIA_CUDA_COMPILE_AHEAD") != "0");
             _staging = new(context, _stream);
             _faults = AllocateFaults();
             _matrixProducts = options.Numerics == Numerics.Fast ? MatrixProductsHandle.Create(context) : null;

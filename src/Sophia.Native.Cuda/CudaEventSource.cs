@@ -24,6 +24,10 @@ internal sealed class CudaEventSource : EventSource
     [Event(3, Level = EventLevel.Warning, Message = "The file {0} of the kernel cache is damaged; its kernels are compiled anew.")]
     public void CacheFileDamaged(string path) => WriteEvent(3, path);
 
+    /// <summary>A kernel file could not be compiled before it was asked for.</summary>
+    [Event(5, Level = EventLevel.Warning, Message = "{0} could not be compiled ahead: {1}")]
+    public void NotCompiledAhead(string specialization, string reason) => WriteEvent(5, specialization, reason);
+
     /// <summary>The driver refused an image from the cache, which is compiled anew.</summary>
     [Event(4, Level = EventLevel.Warning, Message = "{0} from the kernel cache was refused and is compiled anew: {1}")]
     public void CachedImageRefused(string specialization, string reason) => WriteEvent(4, specialization, reason);

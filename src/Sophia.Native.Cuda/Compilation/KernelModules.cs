@@ -56,15 +56,16 @@ internal sealed class KernelModules(ContextHandle context, KernelStore store, bo
         }
     }
 
-    /// <summary>Waits for what is being compiled: the compiler must not run while the process ends. What failed fails again when it is asked for.</summary>
+    /// <summary>Waits for what is being compiled: the compiler must not run while the process ends.</summary>
     private static void Wait(Task task)
     {
         try
         {
             task.Wait();
         }
-        catch (AggregateException)
+        catch (AggregateException ended) when (ended.InnerException is OperationCanceledException)
         {
+            // What was not begun is left.
         }
     }
 }

@@ -51,11 +51,21 @@ internal sealed class KernelStore
         return Image(specialization);
     }
 
-    /// <summary>Compiles specializations on all processors; those in the cache cost nothing.</summary>
+    /// <summary>Compiles specializations on all processors; those in the cache cost nothing. What cannot be compiled is passed over, and fails when it is asked for.</summary>
     /// <param name="specializations">Which.</param>
     /// <param name="cancellation">Ends it after those that are being compiled.</param>
     public void Fill(IEnumerable<KernelSpecialization> specializations, CancellationToken cancellation = default) =>
-        Parallel.ForEach(specializations, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, specialization => Image(specialization));
+        Parallel.ForEach(specializations, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, specialization =>
+        {
+            try
+            {
+                Image(specialization);
+            }
+            catch (Exception refusal) when (refusal is CudaException or IOException or NotSupportedException)
+            {
+                CudaEventSource.Log.NotCompiledAhead(specialization.ToString(), refusal.Message);
+            }
+        });
 
     private KernelImage ReadOrCompile(KernelSpecialization specialization)
     {

@@ -1,6 +1,9 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Sophia.Native.Cuda.Compilation;
 using Sophia.Native.Cuda.Interop;
 using Sophia.Native.Cuda.Tests.Emulation;
+using Sophia.Native.Models;
 
 namespace Sophia.Native.Cuda.Tests.Faults;
 
@@ -83,6 +86,25 @@ public sealed class FaultTests
         Assert.Contains("Arena 'activations' was planned as: large 40,000 bytes, small 40 bytes.", refusal.Message);
     }
 
+    [Fact]
+    public void A_batch_that_does_not_fit_says_which_one_would()
+    {
+        using var control = new EmulatorControl();
+        control.Configure("memory", (256L << 20).ToString(CultureInfo.InvariantCulture));
+        using var backend = CudaBackend.Open(new() { CompilesAhead = false });
+        var config = InternVLConfig.Load(Path.Combine(Emulator.Repository, "tests", "golden", "models", "internlm2-vit300m", "hf"));
+        var plan = new ModelPlan { MaximumTokens = 1_000_000, MaximumSequences = 4, MaximumTiles = 3, Training = true };
+        var refusal = Assert.Throws<DeviceMemoryException>(() => ModelWorkspace.Allocate(backend, config, plan));
+        Assert.Contains("The plan: 1000000 tokens, 4 sequences, 3 tiles.", refusal.Message);
+        var fitting = Regex.Match(refusal.Message, "About (\\d+) tokens would fit with 3 tiles");
+        Assert.True(fitting.Success, refusal.Message);
+        var tokens = int.Parse(fitting.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+        using (ModelWorkspace.Allocate(backend, config, plan with { MaximumTokens = tokens }))
+        {
+        }
+        Assert.Throws<DeviceMemoryException>(() => ModelWorkspace.Allocate(backend, config, plan with { MaximumTokens = tokens + tokens / 50 }));
+    }
+
     [Theory]
     [InlineData("cuDevicePrimaryCtxRetain", 1)]
     [InlineData("cuStreamCreate", 1)]
@@ -159,6 +181,23 @@ public sealed class FaultTests
             Assert.Contains("NVRTC_ERROR_COMPILATION", refusal.Message);
         }
         Assert.False(Directory.Exists(kernels.Cache) && Directory.EnumerateFiles(kernels.Cache).Any());
+    }
+
+    [Fact]
+    public void A_specialization_is_compiled_once_however_many_threads_ask_and_one_that_cannot_be_is_passed_over()
+    {
+        using var control = new EmulatorControl();
+        using var kernels = new TestKernels();
+        var store = new KernelStore(DeviceArchitecture.For(90), new(kernels.Cache), KernelSources.Open(kernels.Path));
+        var missing = KernelCatalog.Specializations.First(specialization => specialization.File.Name != "rewards");
+        KernelSpecialization square = new(TestKernels.File, 32);
+        store.Fill([missing, square, square, square, square], TestContext.Current.CancellationToken);
+        Assert.Equal(1, store.CompiledCount);
+        Assert.Single(Directory.GetFiles(kernels.Cache));
+        Assert.Throws<FileNotFoundException>(() => store.Image(missing));
+        store = new(DeviceArchitecture.For(90), new(kernels.Cache), KernelSources.Open(kernels.Path));
+        Assert.True(store.Image(square).IsFromCache);
+        Assert.Equal(0, store.CompiledCount);
     }
 
     [Fact]
