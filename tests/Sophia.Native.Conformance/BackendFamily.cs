@@ -42,6 +42,9 @@ public abstract class BackendFamily : IDisposable
     /// <summary>Why calls may allocate managed memory, or null where they allocate nothing.</summary>
     public virtual string? WhyAllocating => null;
 
+    /// <summary>The most elements that all arguments of a case together may have; larger cases are left to another family.</summary>
+    public virtual long MostElements => long.MaxValue;
+
     /// <summary>Why the family leaves an operation, or one case of it, to another family, or null.</summary>
     /// <param name="operation">The operation.</param>
     /// <param name="instance">The case; null for a test that is not of the table.</param>

@@ -137,6 +137,7 @@ public abstract partial class OperationConformance(BackendFamily family)
         var instance = entry.Build();
         if (family.WhyOmitted(entry.Operation, instance) is { } reason)
             Assert.Skip(reason);
+        NeedsRoom(instance.Arguments.Sum(argument => argument.Rows * argument.Columns));
         return instance;
     }
 
@@ -148,6 +149,13 @@ public abstract partial class OperationConformance(BackendFamily family)
             if (family.WhyOmitted(operation, null) is { } reason)
                 Assert.Skip(reason);
         }
+    }
+
+    /// <summary>Skips a test that is too large for the family.</summary>
+    private void NeedsRoom(long elements)
+    {
+        if (elements > family.MostElements)
+            Assert.Skip($"{elements} elements; here run cases of at most {family.MostElements}, larger ones run on another device.");
     }
 
     /// <summary>Calls the operation of a case.</summary>

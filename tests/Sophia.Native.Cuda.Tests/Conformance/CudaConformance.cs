@@ -9,10 +9,7 @@ namespace Sophia.Native.Cuda.Tests.Conformance;
 /// </summary>
 public sealed class CudaFastFamily() : CudaFamily(0)
 {
-    private static readonly long MostElements = long.TryParse(Environment.GetEnvironmentVariable("SOPHIA_CUDA_MOST_ELEMENTS"), out var most) ? most : long.MaxValue;
-
-    public override string? WhyOmitted(string operation, CaseInstance? instance) =>
-        base.WhyOmitted(operation, instance) ?? (Elements(instance) > MostElements ? $"More than {MostElements} elements (SOPHIA_CUDA_MOST_ELEMENTS)." : null);
+    public override long MostElements { get; } = long.TryParse(Environment.GetEnvironmentVariable("SOPHIA_CUDA_MOST_ELEMENTS"), out var most) ? most : long.MaxValue;
 }
 
 /// <summary>
@@ -21,17 +18,9 @@ public sealed class CudaFastFamily() : CudaFamily(0)
 /// </summary>
 public sealed class CudaCheckedFamily() : CudaFamily(1, 2, 3)
 {
-    public const long MostElements = 20_000;
+    public override long MostElements => 20_000;
 
     public override string? WhyNot => Emulator.IsReplacedByGpu ? "A GPU has no checked devices; they are the emulator's." : base.WhyNot;
-
-    public override string? WhyOmitted(string operation, CaseInstance? instance)
-    {
-        if (base.WhyOmitted(operation, instance) is { } reason)
-            return reason;
-        var elements = Elements(instance);
-        return elements > MostElements ? $"{elements} elements; the checked devices run cases of at most {MostElements}, the fast device runs them all." : null;
-    }
 }
 
 [StorageTypes(ElementType.Float32, ElementType.BFloat16)]

@@ -19,7 +19,4 @@ public abstract class CudaFamily(params int[] devices) : BackendFamily
             ? $"{OperationsVariable} names other operations than {operation}." : null;
 
     protected override IReadOnlyList<Backend> Open() => Array.ConvertAll(devices, number => CudaBackend.Open(new() { Device = number, CompilesAhead = false }));
-
-    /// <summary>Elements of all arguments of a case; 0 for a test that is not of the table.</summary>
-    protected static long Elements(CaseInstance? instance) => instance?.Arguments.Sum(argument => argument.Rows * argument.Columns) ?? 0;
 }
