@@ -5,7 +5,7 @@ using Sophia.Native.Cuda.Tests.Emulation;
 
 namespace Sophia.Native.Cuda.Tests.Backends;
 
-/// <summary>Memory, transfers and launches, with kernels made for the purpose.</summary>
+/// <summary>Memory, transfers and launches, with kernels made for the purpose, on the emulator or a GPU.</summary>
 [Collection(Alone.Name)]
 public sealed class BackendTests
 {
@@ -20,6 +20,12 @@ public sealed class BackendTests
         }
         """;
 
+    public BackendTests()
+    {
+        if (Emulator.WhyNot is { } reason)
+            Assert.Skip(reason);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -29,7 +35,6 @@ public sealed class BackendTests
     [InlineData(5_000_000)]
     public void What_is_uploaded_is_downloaded(int elements)
     {
-        using var control = new EmulatorControl();
         using var backend = Open();
         using var buffer = backend.Allocate(sizeof(int) * (elements + 2L));
         var values = new int[elements];
@@ -46,7 +51,6 @@ public sealed class BackendTests
     [Fact]
     public void Many_small_uploads_keep_their_order_and_their_sources_may_be_reused_at_once()
     {
-        using var control = new EmulatorControl();
         using var backend = Open();
         const int count = 3000, length = 301;
         using var buffer = backend.Allocate(sizeof(int) * (long)count * length);
@@ -65,7 +69,6 @@ public sealed class BackendTests
     [Fact]
     public void New_memory_is_zero_even_where_other_data_lay_before()
     {
-        using var control = new EmulatorControl();
         using var backend = Open();
         for (var i = 0; i < 3; i++)
         {
@@ -81,7 +84,6 @@ public sealed class BackendTests
     [Fact]
     public void Arguments_of_every_type_reach_the_kernel()
     {
-        using var control = new EmulatorControl();
         using var kernels = new TestKernels(AddKernel);
         using var backend = kernels.Open();
         using var input = backend.Allocate(6 * sizeof(float));
@@ -98,7 +100,6 @@ public sealed class BackendTests
     [Fact]
     public void A_launch_allocates_nothing()
     {
-        using var control = new EmulatorControl();
         using var kernels = new TestKernels(AddKernel);
         using var backend = kernels.Open();
         using var memory = backend.Allocate(6 * sizeof(float));
@@ -121,7 +122,6 @@ public sealed class BackendTests
     [Fact]
     public void An_argument_too_few_or_of_another_size_is_refused_at_the_first_launch()
     {
-        using var control = new EmulatorControl();
         using var kernels = new TestKernels("""
             KERNEL(32) first(float* output, int count) { if (threadIdx.x == 0) output[0] = static_cast<float>(count); }
             KERNEL(32) second(float* output, int count) { if (threadIdx.x == 0) output[0] = static_cast<float>(count); }
@@ -159,7 +159,6 @@ public sealed class BackendTests
     [Fact]
     public void A_refused_launch_names_operation_kernel_grid_and_arguments()
     {
-        using var control = new EmulatorControl();
         using var kernels = new TestKernels(AddKernel);
         using var backend = kernels.Open();
         using var memory = backend.Allocate(64);
@@ -173,7 +172,6 @@ public sealed class BackendTests
     [Fact]
     public void Bad_data_that_a_kernel_reports_is_an_error_of_the_operation_at_the_next_wait_and_then_forgotten()
     {
-        using var control = new EmulatorControl();
         using var kernels = new TestKernels(AddKernel);
         using var backend = kernels.Open();
         using var memory = backend.Allocate(64);
@@ -191,7 +189,6 @@ public sealed class BackendTests
     [Fact]
     public void Memory_of_another_backend_and_memory_that_was_freed_are_refused()
     {
-        using var control = new EmulatorControl();
         using var kernels = new TestKernels(AddKernel);
         using var backend = kernels.Open();
         using var cpu = Backend.Open("cpu");
@@ -207,7 +204,6 @@ public sealed class BackendTests
     [Fact]
     public void Shared_memory_beyond_what_the_device_has_is_refused_and_up_to_it_is_asked_for()
     {
-        using var control = new EmulatorControl();
         using var kernels = new TestKernels("""
             KERNEL(32) reverse(float* output, int count)
             {
@@ -239,7 +235,6 @@ public sealed class BackendTests
     [Fact]
     public void A_specialization_outside_the_catalog_and_a_kernel_that_is_missing_are_named()
     {
-        using var control = new EmulatorControl();
         using var kernels = new TestKernels(AddKernel);
         using var backend = kernels.Open();
         Assert.Contains("rewards.cu -DSTORAGE_BITS=32 -DMORE=3 is not in KernelCatalog", Assert.Throws<InvalidOperationException>(() => backend.Begin(new("rewards", "MORE"), "add", ElementType.Float32, 3)).Message);

@@ -2,7 +2,7 @@ using Sophia.Native.Cuda.Compilation;
 
 namespace Sophia.Native.Cuda.Tests.Emulation;
 
-/// <summary>A folder with the headers of kernels/ and another rewards.cu: kernels that do what a test needs, launched like any other.</summary>
+/// <summary>A folder with another rewards.cu than that of kernels/: kernels that do what a test needs, launched like any other.</summary>
 internal sealed class TestKernels : IDisposable
 {
     /// <summary>Multiplies every element with itself.</summary>
@@ -19,9 +19,10 @@ internal sealed class TestKernels : IDisposable
     /// <param name="source">The kernels, after the headers.</param>
     public TestKernels(string source = SquareSource)
     {
-        foreach (var header in Directory.GetFiles(System.IO.Path.Combine(Emulator.Repository, "kernels"), "*.cuh"))
-            System.IO.File.Copy(header, _folder.File(System.IO.Path.GetFileName(header)));
-        _folder.Write($"#include \"portable.cuh\"\n{source}\n", "rewards.cu");
+        source = $"#include \"portable.cuh\"\n{source}\n";
+        foreach (var (name, text) in KernelSources.Open().HeadersOf(source))
+            _folder.Write(text, name);
+        _folder.Write(source, "rewards.cu");
     }
 
     /// <summary>The kernel file that is replaced.</summary>
