@@ -21,7 +21,7 @@ public enum CaseSet
     Aliased,
 }
 
-/// <summary>The names of the cases of a set, in the storage types of the class that is run.</summary>
+/// <summary>The names of the cases of a set, in the storage types and up to the size of the class that is run.</summary>
 /// <param name="cases">The set.</param>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class CaseDataAttribute(CaseSet cases = CaseSet.All) : DataAttribute
@@ -33,10 +33,11 @@ public sealed class CaseDataAttribute(CaseSet cases = CaseSet.All) : DataAttribu
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker)
     {
         var types = StorageTypesAttribute.Of(testMethod.ReflectedType);
+        var most = MostElementsAttribute.Of(testMethod.ReflectedType);
         var rows = new List<ITheoryDataRow>();
         foreach (var traits in CaseTable.Traits)
         {
-            if (types.Contains(traits.Storage) && Contains(traits))
+            if (types.Contains(traits.Storage) && traits.Elements <= most && Contains(traits))
                 rows.Add(new TheoryDataRow(traits.Name));
         }
         return new(rows);

@@ -45,7 +45,7 @@ public static partial class CaseTable
         void Add(OperationCase entry, CaseInstance instance)
         {
             cases.Add(entry.Name, entry);
-            traits.Add(new(entry.Name, entry.Operation, entry.Storage, instance.Arguments.Count, instance.Items, instance.Aliases.Count > 0, instance.CanRepeat));
+            traits.Add(new(entry.Name, entry.Operation, entry.Storage, instance.Arguments.Count, instance.Arguments.Sum(argument => argument.Rows * argument.Columns), instance.Items, instance.Aliases.Count > 0, instance.CanRepeat));
         }
     }
 

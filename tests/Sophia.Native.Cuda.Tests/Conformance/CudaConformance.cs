@@ -13,12 +13,15 @@ public sealed class CudaFastFamily() : CudaFamily(0)
 }
 
 /// <summary>
-/// The emulator's checked devices, which watch every access and run threads in three orders. A case takes part when all its arguments together have at most <see cref="MostElements"/> elements;
+/// The emulator's checked devices, which watch every access and run threads in three orders. A case takes part when all its arguments together have at most <see cref="Limit"/> elements;
 /// larger ones would take minutes and run the same kernels on the fast device.
 /// </summary>
 public sealed class CudaCheckedFamily() : CudaFamily(1, 2, 3)
 {
-    public override long MostElements => 20_000;
+    /// <summary>The most elements of a case.</summary>
+    public const long Limit = 20_000;
+
+    public override long MostElements => Limit;
 
     public override string? WhyNot => Emulator.IsReplacedByGpu ? "A GPU has no checked devices; they are the emulator's." : base.WhyNot;
 }
@@ -27,6 +30,7 @@ public sealed class CudaCheckedFamily() : CudaFamily(1, 2, 3)
 public sealed class CudaConformance_Fast(CudaFastFamily family) : OperationConformance(family), IClassFixture<CudaFastFamily>;
 
 [StorageTypes(ElementType.Float32, ElementType.BFloat16)]
+[MostElements(CudaCheckedFamily.Limit)]
 public sealed class CudaConformance_Checked(CudaCheckedFamily family) : OperationConformance(family), IClassFixture<CudaCheckedFamily>;
 
 public sealed class CudaObjectiveGolden(CudaFastFamily family) : ObjectiveGoldenConformance(family), IClassFixture<CudaFastFamily>;
