@@ -131,13 +131,12 @@ DEVICE void pack_operand(unsigned (&operand)[4], const float (&left)[4], const f
     operand[3] = pack_bfloat16(right[2], right[3]);
 }
 
-/// Writes 16 rows that a warp holds as results to rows of a tile that no other warp uses, and from there, 16 bytes at a time, to global memory.
+/// Writes 16 rows that a warp holds as results to rows of a tile that nobody reads any more, and from there, 16 bytes at a time, to global memory.
 template <class RowAddress>
 DEVICE void store_rows(const float (&results)[HEAD_SIZE / 8][4], float upper_factor, float lower_factor, bfloat16* tile, int first, bool aligned, RowAddress row_address)
 {
     int lane = lane_index();
     bfloat16* own = tile + place_of(first + lane / 4, 0) + lane % 4 * 2;
-    __syncwarp();
 #pragma unroll
     for (int n = 0; n < HEAD_SIZE / 8; n++)
     {

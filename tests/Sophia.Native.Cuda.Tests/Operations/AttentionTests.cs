@@ -6,6 +6,8 @@ namespace Sophia.Native.Cuda.Tests.Operations;
 /// <summary>What the conformance table does not show of attention: the bits of the processor in fp32, the kernels among which the host chooses, and descriptions that only the device sees.</summary>
 public abstract class AttentionTests(CudaFamily family)
 {
+    private static readonly string[] Names = ["output", "logSumExp", "dQuery", "dKey", "dValue"];
+
     /// <summary>Heads, key-value heads, head size, whether causal, and the queries and keys of each sequence.</summary>
     public static TheoryData<int, int, int, bool, int[]> Packings => new()
     {
@@ -26,6 +28,28 @@ public abstract class AttentionTests(CudaFamily family)
         var expected = Attend(cpu, ElementType.Float32, heads, keyHeads, headSize, causal, lengths);
         foreach (var backend in family.Equivalents)
             Same(expected, Attend(backend, ElementType.Float32, heads, keyHeads, headSize, causal, lengths), backend.Description);
+    }
+
+    /// <summary>Small enough for the checked devices: the conformance table's cases of these head sizes are left to the fast one. Four times the error of an operand rounded to eight bits.</summary>
+    [Theory]
+    [MemberData(nameof(Packings))]
+    public void Attention_in_bfloat16_is_near_that_of_the_processor_and_the_same_on_every_device(int heads, int keyHeads, int headSize, bool causal, int[] lengths)
+    {
+        Needs("AttentionForward", "AttentionBackward");
+        using var cpu = Backend.Open("cpu", new BackendOptions { Threads = 2 });
+        var expected = Attend(cpu, ElementType.Float32, heads, keyHeads, headSize, causal, lengths);
+        float[][]? first = null;
+        foreach (var backend in family.Equivalents)
+        {
+            var found = Attend(backend, ElementType.BFloat16, heads, keyHeads, headSize, causal, lengths);
+            Same(first ??= found, found, backend.Description);
+            for (var i = 0; i < found.Length; i++)
+            {
+                var largest = expected[i].Where(float.IsFinite).Max(Math.Abs);
+                for (var j = 0; j < found[i].Length; j++)
+                    Assert.True(found[i][j] == expected[i][j] || Math.Abs(found[i][j] - expected[i][j]) <= largest / 64, $"seed {ConformanceSeed.Value}, {Names[i]} {j}: expected {expected[i][j]}, found {found[i][j]}.");
+            }
+        }
     }
 
     [Theory]
@@ -60,6 +84,29 @@ public abstract class AttentionTests(CudaFamily family)
                     Bits.Equal(wideSums.AsSpan((first + n) * heads + head, 1), foundSums.AsSpan(n, 1), what);
                 }
             }
+        }
+    }
+
+    /// <summary>More than 32 blocks of keys, which is what a warp of the merging kernel takes at a time; 65 queries are too many to split.</summary>
+    [Theory]
+    [InlineData(16, ElementType.Float32)]
+    [InlineData(64, ElementType.BFloat16)]
+    public void The_last_query_of_a_long_context_has_the_same_bits_alone_and_among_others(int headSize, ElementType storage)
+    {
+        Needs("AttentionForward");
+        const int tokens = 65 * Backend.AttentionKeyBlock + 5, others = 64;
+        foreach (var backend in family.Equivalents)
+        {
+            var random = ConformanceSeed.For($"long context {headSize}");
+            using var scratch = new DeviceScratch(backend);
+            var query = scratch.Matrix(others + 1, headSize, random.Uniform((others + 1) * headSize, -4, 4), storage);
+            var (key, value) = (scratch.Matrix(tokens, headSize, random.Uniform(tokens * headSize), storage), scratch.Matrix(tokens, headSize, random.Uniform(tokens * headSize), storage));
+            var (among, amongSums) = (scratch.Empty(others + 1, headSize, storage), scratch.Empty(others + 1, 1));
+            var (alone, aloneSums) = (scratch.Empty(1, headSize, storage), scratch.Empty(1, 1));
+            backend.AttentionForward(among, amongSums, query, key, value, Causal(scratch, others + 1, tokens), headSize, 0.5f);
+            backend.AttentionForward(alone, aloneSums, query.RowRange(others, 1), key, value, Causal(scratch, 1, tokens), headSize, 0.5f);
+            Bits.Equal(scratch.Read(among.RowRange(others, 1)), scratch.Read(alone), $"output on {backend.Description}");
+            Bits.Equal(scratch.Read(amongSums.RowRange(others, 1)), scratch.Read(aloneSums), $"logSumExp on {backend.Description}");
         }
     }
 
@@ -180,7 +227,7 @@ public abstract class AttentionTests(CudaFamily family)
         QueryOffsets = scratch.Indices(0, queries), KeyOffsets = scratch.Indices(0), KeyLengths = scratch.Indices(keys), MaximumQueries = queries, MaximumKeys = keys, Causal = true,
     };
 
-    /// <summary>Output, logSumExp and the gradients of query, key and value; `lengths` has queries and keys of each sequence.</summary>
+    /// <summary>Output, logSumExp and the gradients of query, key and value, of values that either type holds; `lengths` has queries and keys of each sequence.</summary>
     private static float[][] Attend(Backend backend, ElementType storage, int heads, int keyHeads, int headSize, bool causal, int[] lengths)
     {
         var random = ConformanceSeed.For($"attention {heads} {keyHeads} {headSize} {causal}");
@@ -194,7 +241,7 @@ public abstract class AttentionTests(CudaFamily family)
         }
         var (rows, keyRows, columns, keyColumns) = (queryOffsets[count], keyOffsets[count], heads * headSize, keyHeads * headSize);
         using var scratch = new DeviceScratch(backend);
-        DeviceView Random(int matrixRows, int matrixColumns) => scratch.Matrix(matrixRows, matrixColumns, random.Uniform(matrixRows * matrixColumns), storage);
+        DeviceView Random(int matrixRows, int matrixColumns) => scratch.Matrix(matrixRows, matrixColumns, Array.ConvertAll(random.Uniform(matrixRows * matrixColumns), value => (double)(float)(BFloat16)(float)value), storage);
         var (query, key, value, dOutput) = (Random(rows, columns), Random(keyRows, keyColumns), Random(keyRows, keyColumns), Random(rows, columns));
         var (output, sums, delta, dQuery) = (scratch.Empty(rows, columns, storage), scratch.Empty(rows, heads), scratch.Empty(rows, heads), scratch.Empty(rows, columns, storage));
         var (dKey, dValue) = (scratch.Empty(keyRows, keyColumns, storage), scratch.Empty(keyRows, keyColumns, storage));
@@ -210,9 +257,8 @@ public abstract class AttentionTests(CudaFamily family)
 
     private static void Same(float[][] expected, float[][] found, string where)
     {
-        string[] names = ["output", "logSumExp", "dQuery", "dKey", "dValue"];
-        for (var i = 0; i < names.Length; i++)
-            Bits.Equal(expected[i], found[i], $"{names[i]} on {where}");
+        for (var i = 0; i < Names.Length; i++)
+            Bits.Equal(expected[i], found[i], $"{Names[i]} on {where}");
     }
 
     private void Needs(params ReadOnlySpan<string> operations)
