@@ -9,9 +9,9 @@
 // gradient three times and written once (16 V bytes in float, 14 V in bfloat16): with C = 3584 about a tenth of the time of the products.
 //
 // Only rows with a target are computed. head_rows lists them in their order, the trained ones first, then those that only want their statistics; head_gather and head_scatter move their rows between
-// the packed batch and the chunk. Nothing of this is read by the host: the number of listed rows stays on the device, and work on rows behind it ends at once (the products
-// of cuBLASLt know no such number: for them those rows are cleared). Gathering changes no bit: a row of a
-// product depends on its own row alone, and the chain of dWeight runs over the trained rows in their order, whatever the chunk.
+// the packed batch and the chunk. Nothing of this is read by the host: the number of listed rows stays on the device, and work on rows behind it ends at once (the products of cuBLASLt know no such
+// number: for them those rows are cleared). Gathering changes no bit: a row of a product depends on its own row alone, and the chain of dWeight runs over the trained rows in their order, in whatever
+// chunks; in bfloat16 it takes them in steps of 16, so that chunks are whole steps (a workspace of fewer than 16 rows rounds dWeight otherwise, nothing else).
 //
 // dLogits in bfloat16 lie in the front half of the logits' own rows (row stride twice that of the logits): element v at byte 2v takes the place of float v / 2. So a block goes through its row in
 // rising stretches: it reads a stretch into registers, waits for all its threads, and writes; what a stretch overwrites was read in it or before, and the next one lies wholly behind it.

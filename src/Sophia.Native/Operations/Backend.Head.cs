@@ -36,7 +36,7 @@ public abstract partial class Backend
     /// <param name="hidden">[N, C].</param>
     /// <param name="weight">[V, C].</param>
     /// <param name="inputs">What is read per token.</param>
-    /// <param name="workspace">[chunk, V] Float32.</param>
+    /// <param name="workspace">[chunk, V] Float32: logits of a chunk and their gradients; its size changes no result, with BFloat16 storage from 16 rows on.</param>
     /// <param name="options">The constants of the objective.</param>
     public void HeadObjective(DeviceView dHidden, DeviceView dWeight, in ObjectiveResults results, DeviceView hidden, DeviceView weight, in ObjectiveInputs inputs, DeviceView workspace, in ObjectiveOptions options)
     {
