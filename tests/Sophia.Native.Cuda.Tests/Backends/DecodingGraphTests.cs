@@ -35,6 +35,8 @@ public sealed class DecodingGraphTests
         var random = new CaseRandom(seed);
         using var scratch = new DeviceScratch(backend);
         var table = scratch.Matrix(Vocabulary, Channels, random.Uniform(Vocabulary * Channels), storage);
+        // Weights of its own: with those of the table the token that was put in would win with probability one.
+        var head = scratch.Matrix(Vocabulary, Channels, random.Uniform(Vocabulary * Channels, -0.3, 0.3), storage);
         var gain = scratch.Matrix(1, Channels, random.Uniform(Channels, 0.5, 1.5), storage);
         var project = scratch.Matrix(Channels + 2 * KeyHeads * HeadSize, Channels, random.Uniform((Channels + 2 * KeyHeads * HeadSize) * Channels, -0.1, 0.1), storage);
         var (hidden, normed, attended) = (scratch.Empty(Sequences, Channels, storage), scratch.Empty(Sequences, Channels, storage), scratch.Empty(Sequences, Channels, storage));
@@ -57,7 +59,7 @@ public sealed class DecodingGraphTests
             backend.CacheAppend(keyCache, valueCache, key, value, rows);
             backend.AttentionForward(attended, default, query, keyCache, valueCache, sequences, HeadSize, 0.125f);
             backend.ResidualForward(hidden, hidden, attended, default);
-            backend.LinearForward(logits, hidden, table);
+            backend.LinearForward(logits, hidden, head);
             backend.SampleTokens(tokens, logProbabilities, logits, samples, positions, sampling);
         }
 
