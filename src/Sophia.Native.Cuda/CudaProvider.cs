@@ -12,6 +12,14 @@ internal sealed class CudaProvider : IBackendProvider
         var number = 0;
         if (device.Length > 0 && !int.TryParse(device, NumberStyles.None, CultureInfo.InvariantCulture, out number))
             throw new BackendUnavailableException($"cuda: expected the number of a device, such as cuda:0, found 'cuda:{device}'.");
-        return CudaBackend.Open(new() { Device = number, Numerics = options.Numerics });
+        try
+        {
+            return CudaBackend.Open(new() { Device = number, Numerics = options.Numerics });
+        }
+        catch (Exception refusal) when (refusal is CudaException or DeviceMemoryException)
+        {
+            // A device that is in use by another process, or full, is not available: auto goes on to the next backend.
+            throw new BackendUnavailableException($"cuda: device {number} cannot be opened. {refusal.Message}");
+        }
     }
 }

@@ -12,7 +12,6 @@ internal static unsafe partial class CudaDriver
 
     public const uint StreamNonBlocking = 1;
     public const uint EventDisableTiming = 2;
-    public const uint EventBlockingSync = 1;
     public const int StreamCaptureRelaxed = 2;
 
     /// <summary>Since 12.4; look at <see cref="CudaLibraries.HasParameterInformation"/> before calling <see cref="cuFuncGetParamInfo"/>.</summary>
@@ -79,16 +78,10 @@ internal static unsafe partial class CudaDriver
     public static partial CudaResult cuModuleGetFunction(out nint function, nint module, byte* name);
 
     [LibraryImport(Library)]
-    public static partial CudaResult cuFuncGetAttribute(out int value, FunctionAttribute attribute, nint function);
-
-    [LibraryImport(Library)]
     public static partial CudaResult cuFuncSetAttribute(nint function, FunctionAttribute attribute, int value);
 
     [LibraryImport(Library)]
     public static partial CudaResult cuFuncGetParamInfo(nint function, nuint index, out nuint offset, out nuint size);
-
-    [LibraryImport(Library)]
-    public static partial CudaResult cuOccupancyMaxActiveBlocksPerMultiprocessor(out int blocks, nint function, int threads, nuint dynamicSharedBytes);
 
     [LibraryImport(Library)]
     public static partial CudaResult cuLaunchKernel(nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** arguments, void** extra);
@@ -117,13 +110,7 @@ internal static unsafe partial class CudaDriver
     public static partial CudaResult cuMemcpyDtoHAsync_v2(void* destination, nint source, nuint bytes, nint stream);
 
     [LibraryImport(Library)]
-    public static partial CudaResult cuMemcpyDtoDAsync_v2(nint destination, nint source, nuint bytes, nint stream);
-
-    [LibraryImport(Library)]
     public static partial CudaResult cuMemsetD8Async(nint destination, byte value, nuint count, nint stream);
-
-    [LibraryImport(Library)]
-    public static partial CudaResult cuMemsetD32Async(nint destination, uint value, nuint count, nint stream);
 
     // Streams and events
 
@@ -135,9 +122,6 @@ internal static unsafe partial class CudaDriver
 
     [LibraryImport(Library)]
     public static partial CudaResult cuStreamSynchronize(nint stream);
-
-    [LibraryImport(Library)]
-    public static partial CudaResult cuStreamWaitEvent(nint stream, nint waitedFor, uint flags);
 
     [LibraryImport(Library)]
     public static partial CudaResult cuStreamGetCtx(nint stream, out nint context);
@@ -157,10 +141,7 @@ internal static unsafe partial class CudaDriver
     [LibraryImport(Library)]
     public static partial CudaResult cuEventQuery(nint asked);
 
-    [LibraryImport(Library)]
-    public static partial CudaResult cuEventElapsedTime(out float milliseconds, nint start, nint end);
-
-    // Graphs
+    // Graphs, in which a decoding step can be captured
 
     [LibraryImport(Library)]
     public static partial CudaResult cuStreamBeginCapture_v2(nint stream, int mode);

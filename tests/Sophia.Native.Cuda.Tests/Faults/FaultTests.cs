@@ -127,6 +127,15 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public void A_device_that_refuses_is_not_available_to_auto()
+    {
+        using var control = new EmulatorControl();
+        control.FailCall("cuDevicePrimaryCtxRetain", 1, CudaResult.OutOfMemory);
+        var refusal = Assert.Throws<BackendUnavailableException>(() => CudaBackend.Provider.Open("", new()));
+        Assert.StartsWith("cuda: device 0 cannot be opened. cuDevicePrimaryCtxRetain(device 0) failed with CUDA_ERROR_OUT_OF_MEMORY (2)", refusal.Message);
+    }
+
+    [Fact]
     public void A_backend_that_was_left_has_freed_everything_even_what_was_not_disposed()
     {
         using var control = new EmulatorControl();
