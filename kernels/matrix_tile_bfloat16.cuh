@@ -104,35 +104,45 @@ struct OperandTile
     /// Starts the copies of the next DEPTH values of k into the stage that begins at element `offset`.
     DEVICE void copy(bfloat16* stages, int offset)
     {
+        int rows = columns_left > 0 ? rows_left : 0;
+        int count = columns_left < CHUNK ? columns_left : CHUNK;
         const bfloat16* from = source;
-        int count = columns_left < 0 ? 0 : columns_left > CHUNK ? CHUNK : columns_left;
-#pragma unroll
-        for (int i = 0; i < COPIES; i++)
+        if (!Shape::VECTORS)
         {
-            // A step of rows that is no multiple of 8 changes the exchange of chunks too.
-            bfloat16* to = stages + (offset + (target ^ (i * ROWS_AT_ONCE & 7) * CHUNK) + i * ROWS_AT_ONCE * COLUMNS);
-            int valid = i * ROWS_AT_ONCE < rows_left ? count : 0;
-            if constexpr (Shape::VECTORS)
-            {
-                copy_async(to, from, 2 * valid);
-            }
-            else
-            {
-                Vector16 chunk;
 #pragma unroll
-                for (int word = 0; word < 4; word++)
-                {
-                    unsigned low = 2 * word < valid ? from[2 * word].bits : 0u;
-                    unsigned high = 2 * word + 1 < valid ? from[2 * word + 1].bits : 0u;
-                    chunk.words[word] = low | (high << 16);
-                }
-                store_shared_vector(to, chunk);
-            }
-            from += ROWS_AT_ONCE * stride;
+            for (int i = 0; i < COPIES; i++, from += ROWS_AT_ONCE * stride) copy_elements(stages + place(offset, i), from, i * ROWS_AT_ONCE < rows ? count : 0);
+        }
+        else if (columns_left <= 0 || columns_left >= CHUNK)
+        {
+#pragma unroll
+            for (int i = 0; i < COPIES; i++, from += ROWS_AT_ONCE * stride) copy_async_or_zero(stages + place(offset, i), from, i * ROWS_AT_ONCE < rows);
+        }
+        else
+        {
+            // Where a matrix ends inside a chunk. A loop, lest the compiler runs both ways with predicates.
+#pragma unroll 1
+            for (int i = 0; i < COPIES; i++, from += ROWS_AT_ONCE * stride) copy_async(stages + place(offset, i), from, i * ROWS_AT_ONCE < rows ? 2 * count : 0);
         }
         source += TRANSPOSED ? Shape::DEPTH * stride : Shape::DEPTH;
         if (TRANSPOSED) rows_left -= Shape::DEPTH;
         else columns_left -= Shape::DEPTH;
+    }
+
+    /// Where copy i of this thread goes; a step of rows that is no multiple of 8 changes the exchange of chunks too.
+    DEVICE int place(int offset, int i) const { return offset + (target ^ (i * ROWS_AT_ONCE & 7) * CHUNK) + i * ROWS_AT_ONCE * COLUMNS; }
+
+    /// Copies a chunk element by element.
+    static DEVICE void copy_elements(bfloat16* to, const bfloat16* from, int count)
+    {
+        Vector16 chunk;
+#pragma unroll
+        for (int word = 0; word < 4; word++)
+        {
+            unsigned low = 2 * word < count ? from[2 * word].bits : 0u;
+            unsigned high = 2 * word + 1 < count ? from[2 * word + 1].bits : 0u;
+            chunk.words[word] = low | (high << 16);
+        }
+        store_shared_vector(to, chunk);
     }
 
     /// Reads the fragments of one step: WARP_SIDE of the operand's own index in groups of 16.

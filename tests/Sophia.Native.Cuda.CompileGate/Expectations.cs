@@ -47,7 +47,7 @@ internal static class Expectations
         ["head_statistics"] = 40,
         ["layernorm_backward"] = 152,
         ["layernorm_forward"] = 88,
-        ["linear_backward_input"] = 240,
+        ["linear_backward_input"] = 248,
         ["linear_backward_weight"] = 256,
         ["linear_bias_sum"] = 64,
         ["linear_forward"] = 240,

@@ -177,6 +177,7 @@ DEVICE void store_shared_vector(void* shared, Vector16 v) { store_vector(shared,
 #endif
 
 DEVICE void copy_async(void* shared, const void* global, int bytes) { emulator_copy_async(shared, global, bytes); }
+DEVICE void copy_async_or_zero(void* shared, const void* global, bool is_there) { emulator_copy_async(shared, global, is_there ? 16 : 0); }
 DEVICE void copy_async_commit() { emulator_copy_async_commit(); }
 template <int pending> DEVICE void copy_async_wait() { emulator_copy_async_wait(pending); }
 DEVICE void load_matrix_x4(unsigned (&r)[4], const void* row) { emulator_load_matrix(r, row, 0); }
