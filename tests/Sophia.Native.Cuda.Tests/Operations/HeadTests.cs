@@ -13,9 +13,9 @@ public abstract class HeadTests(CudaFamily family)
 
     /// <summary>In fp32 a chain of products runs over the rows one by one, in bfloat16 in steps of 16.</summary>
     [Theory]
-    [InlineData(ElementType.Float32, 1, 7, 33)]
-    [InlineData(ElementType.BFloat16, 16, 33, 50)]
-    public void Chunks_give_the_gradients_of_one_chunk_bit_by_bit(ElementType storage, params int[] chunks)
+    [InlineData(ElementType.Float32, new[] { 1, 7, 33 })]
+    [InlineData(ElementType.BFloat16, new[] { 16, 33, 50 })]
+    public void Chunks_give_the_gradients_of_one_chunk_bit_by_bit(ElementType storage, int[] chunks)
     {
         Needs("HeadObjective");
         var expected = Gradients(family.Subject, storage, Rows + 3, untrained: 0.0);
@@ -91,10 +91,10 @@ public abstract class HeadTests(CudaFamily family)
     }
 
     [Theory]
-    [InlineData(0, 3, 2, 5)]
-    [InlineData(0, 3, 9, 9)]
-    [InlineData(-1, 3, 4, 5)]
-    public void Bad_offsets_are_reported_and_do_no_harm(params int[] offsets)
+    [InlineData(new[] { 0, 3, 2, 5 })]
+    [InlineData(new[] { 0, 3, 9, 9 })]
+    [InlineData(new[] { -1, 3, 4, 5 })]
+    public void Bad_offsets_are_reported_and_do_no_harm(int[] offsets)
     {
         Needs("SequenceLogRatios");
         const int rows = 5;
