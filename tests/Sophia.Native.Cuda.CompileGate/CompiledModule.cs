@@ -7,7 +7,7 @@ namespace Sophia.Native.Cuda.CompileGate;
 /// <summary>A specialization compiled for one architecture.</summary>
 /// <param name="Image">The cubin and the compiler's log.</param>
 /// <param name="Kernels">What the log says of every kernel.</param>
-/// <param name="Entries">The PTX of every kernel by its name; empty where no instruction is expected of it.</param>
+/// <param name="Entries">The PTX of every kernel by its name.</param>
 internal sealed record CompiledModule(KernelImage Image, IReadOnlyList<CompilerReport> Kernels, IReadOnlyDictionary<string, string> Entries)
 {
     private static readonly KernelCompiler NvrtcCompiler = new(KernelSources.Open());
@@ -38,15 +38,11 @@ internal sealed record CompiledModule(KernelImage Image, IReadOnlyList<CompilerR
 
     private static CompiledModule Compile(KernelSpecialization specialization, string architecture)
     {
-        var image = NvrtcCompiler.Compile(specialization, new(architecture, IsPtx: false));
+        var image = NvrtcCompiler.Compile(specialization, new(architecture, IsPtx: false), keepsPtx: true);
         var kernels = CompilerReport.Parse(image.Log);
         var entries = new Dictionary<string, string>();
-        if (kernels.Exists(kernel => Expectations.InstructionsOf(specialization, kernel.Name).Count > 0))
-        {
-            var ptx = Encoding.ASCII.GetString(NvrtcCompiler.Compile(specialization, new(architecture.Replace("sm_", "compute_"), IsPtx: true)).Bytes);
-            foreach (var part in ptx.Split(".visible .entry ")[1..])
-                entries.Add(part[..part.IndexOf('(')], part);
-        }
+        foreach (var part in Encoding.ASCII.GetString(image.Ptx!).Split(".visible .entry ")[1..])
+            entries.Add(part[..part.IndexOf('(')], part);
         return new(image, kernels, entries);
     }
 }

@@ -14,8 +14,6 @@ internal static partial class KernelTable
     private const string Begin = "<!-- what the compiler says: begin -->";
     private const string End = "<!-- what the compiler says: end -->";
 
-    private static readonly KernelCompiler NvrtcCompiler = new(KernelSources.Open());
-
     /// <summary>Writes the table into a file: between its two marks where the file has them, else as the whole file.</summary>
     public static void WriteTo(string path)
     {
@@ -47,7 +45,7 @@ internal static partial class KernelTable
     private static List<Variant> VariantsOf(KernelSpecialization specialization)
     {
         var modules = CompiledModule.Architectures.Select(architecture => CompiledModule.Of(specialization, architecture)).ToArray();
-        var ptx = Encoding.ASCII.GetString(NvrtcCompiler.Compile(specialization, new("compute_80", IsPtx: true)).Bytes);
+        var ptx = Encoding.ASCII.GetString(modules[0].Image.Ptx!);
         var variants = new List<Variant>();
         foreach (Match entry in Entry().Matches(ptx))
         {

@@ -17,6 +17,7 @@ internal sealed partial class KernelFolder
         ["head.cu"] = ["HeadForward", "HeadObjective"],
         ["layernorm.cu"] = ["LayerNormForward", "LayerNormBackward"],
         ["linear.cu"] = ["LinearForward", "LinearBackwardInput", "LinearBackwardWeight", "LinearBackwardBias"],
+        ["linear_bias.cu"] = ["LinearBackwardBias"],
         ["objective.cu"] = ["SequenceLogRatios", "ObjectiveStatistics"],
         ["optimizer.cu"] = ["AdamW", "GradientNorm", "Fill", "Copy"],
         ["position_interpolation.cu"] = ["PositionInterpolationForward", "PositionInterpolationBackward"],

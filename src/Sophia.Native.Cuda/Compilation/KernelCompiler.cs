@@ -14,8 +14,9 @@ internal sealed unsafe class KernelCompiler(KernelSources sources)
     /// <summary>Compiles.</summary>
     /// <param name="specialization">What.</param>
     /// <param name="architecture">For which device.</param>
+    /// <param name="keepsPtx">Whether the PTX comes with a cubin.</param>
     /// <exception cref="CudaException">The compiler refused; its log is in the message.</exception>
-    public KernelImage Compile(KernelSpecialization specialization, DeviceArchitecture architecture)
+    public KernelImage Compile(KernelSpecialization specialization, DeviceArchitecture architecture, bool keepsPtx = false)
     {
         using var texts = new NativeTexts();
         var options = Options(specialization, architecture);
@@ -39,7 +40,7 @@ internal sealed unsafe class KernelCompiler(KernelSources sources)
                 result = Nvrtc.nvrtcCompileProgram(program, optionTexts.Length, (byte**)given);
             var log = Log(program);
             Check(result, $"nvrtcCompileProgram({string.Join(' ', options)})", specialization, log);
-            return new(architecture.IsPtx ? Ptx(program, specialization) : Cubin(program, specialization), architecture.IsPtx, log, IsFromCache: false);
+            return new(architecture.IsPtx ? Ptx(program, specialization) : Cubin(program, specialization), architecture.IsPtx, log, IsFromCache: false, keepsPtx ? Ptx(program, specialization) : null);
         }
         finally
         {
