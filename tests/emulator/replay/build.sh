@@ -10,5 +10,5 @@ cd "$here"
 ${CXX:-g++} -std=c++17 -O1 -g -march=native -ffp-contract=off -fno-omit-frame-pointer -fsanitize=address,undefined -pthread -rdynamic -Wall -Wextra '-DEMULATOR_INCLUDE="include"' \
     -o "$out/replay" replay/replay.cpp \
     runtime/access.cpp runtime/compiler.cpp runtime/cuda_errors.cpp runtime/dump.cpp runtime/execution.cpp runtime/fiber.cpp runtime/files.cpp runtime/memory.cpp runtime/module.cpp runtime/options.cpp \
-    runtime/process.cpp runtime/program.cpp -ldl
+    runtime/process.cpp runtime/program.cpp runtime/watchdog.cpp -ldl
 echo "$out/replay"

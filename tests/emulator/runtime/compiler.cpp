@@ -174,7 +174,7 @@ CompileResult compile_kernels(const Program& program, const ProgramOptions& requ
     switch (flavor)
     {
     case Flavor::Fast: flags.insert(flags.end(), {"-O2", "-ftree-vectorize"}); break;
-    case Flavor::Checked: flags.insert(flags.end(), {"-O2", "-g1", "-fsanitize=thread", "-fsanitize=bounds", "--param=tsan-instrument-func-entry-exit=0"}); break;
+    case Flavor::Checked: flags.insert(flags.end(), {"-O2", "-g1", "-ftrivial-auto-var-init=pattern", "-fsanitize=thread", "-fsanitize=bounds", "--param=tsan-instrument-func-entry-exit=0"}); break;
     case Flavor::Sanitized: flags.insert(flags.end(), {"-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"}); break;
     }
     // The thread sanitizer's library is not linked: access.cpp answers its calls. The other sanitizers' libraries are those of the program that loads the module.

@@ -156,18 +156,20 @@ void run_launch(Context& context, Function& function, dim3 grid, dim3 block, uns
     launch.dynamic_shared = dynamic_shared;
     launch.total_shared_limit = function.dynamic_shared_limit >= 0 ? device.shared_opt_in() : 48 * 1024;
     launch.parameters = parameters.pointers.data();
+    Options o = options();
     launch.schedule = device.schedule;
+    launch.schedule.turn_seconds = o.turn_seconds;
+    launch.schedule.launch_seconds = o.launch_seconds;
     // Another order for every launch, the same in every run with one seed.
-    launch.schedule.seed = (options().seed + device.launches) * 0x9E3779B97F4A7C15ull;
+    launch.schedule.seed = (o.seed + device.launches) * 0x9E3779B97F4A7C15ull;
     if (device.schedule.resident_blocks > 1)
         launch.schedule.resident_blocks = 2 + static_cast<unsigned>((launch.schedule.seed >> 40) % 3);
     launch.device_memory = device.memory.get();
     launch.host_memory = &pinned_memory();
-    launch.device_name = "cuda:" + std::to_string(device.ordinal) + " (" + device.name + ", seed " + std::to_string(options().seed) + ", launch " + std::to_string(device.launches) + ")";
+    launch.device_name = "cuda:" + std::to_string(device.ordinal) + " (" + device.name + ", seed " + std::to_string(o.seed) + ", launch " + std::to_string(device.launches) + ")";
     if (device.schedule.checked)
         launch.first_serial = device.memory->take_serials(launch.blocks());
     device.launches++;
-    Options o = options();
     if (!o.dump.empty() && (o.dump_kernels.empty() || (" " + o.dump_kernels + " ").find(" " + std::string(function.kernel->name) + " ") != std::string::npos))
         dump_launch(o.dump, function, launch);
     if (int error = injected_launch_failure())

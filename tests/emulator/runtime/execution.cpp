@@ -3,6 +3,7 @@
 #include "access.h"
 #include "process.h"
 #include "cuda_errors.h"
+#include "watchdog.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -208,8 +209,10 @@ void Runner::run(Launch& launch)
             break;
     }
     current_block_ = blocks_[0].get();
+    expired_ = false;
     if (active_blocks_ > 0)
     {
+        WatchedRun watched(*this, launch.schedule);
         Thread* first = pick();
         become(*first);
         first->fiber = fibers_.take();
@@ -457,6 +460,7 @@ void Runner::become(Thread& thread)
 {
     current_ = &thread;
     emulator_thread = &thread;
+    turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 void Runner::make_ready(Thread& thread)
@@ -469,6 +473,8 @@ void Runner::make_ready(Thread& thread)
 void Runner::wait()
 {
     Thread* me = current_;
+    if (expired_.load(std::memory_order_relaxed))
+        fail(CUDA_ERROR_LAUNCH_TIMEOUT, "the launch has taken more than " + std::to_string(launch_->schedule.launch_seconds) + " seconds of processor time", nullptr);
     Thread* next = pick();
     if (next == me)
         return;

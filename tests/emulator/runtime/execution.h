@@ -44,6 +44,8 @@ struct Schedule
     /// Host threads that share the blocks; more than one only when unchecked.
     unsigned workers = 1;
     uint64_t seed = 1;
+    /// See watchdog.h.
+    int turn_seconds = 15, launch_seconds = 300;
 };
 
 /// What a launch did wrong, with the CUDA error that hardware would give.
@@ -187,6 +189,11 @@ public:
     /// Ends the launch with a finding; the fibers are abandoned.
     [[noreturn]] void fail(int error, const std::string& what, const void* code);
 
+    /// How often threads have taken turns; the watchdog looks for a thread that never ends its turn.
+    uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
+    /// Set by the watchdog: the launch has taken too long, whoever waits next ends it.
+    void expire() { expired_.store(true, std::memory_order_relaxed); }
+
     Thread& current() { return *current_; }
     Launch& launch() { return *launch_; }
     std::vector<std::unique_ptr<Block>>& blocks() { return blocks_; }
@@ -211,6 +218,8 @@ private:
     uint64_t random_ = 1;
     uint32_t next_shared_serial_ = 1;
     bool abandoned_ = false;
+    std::atomic<uint64_t> turns_{0};
+    std::atomic<bool> expired_{false};
 };
 
 inline Thread& current_thread() { return *static_cast<Thread*>(emulator_thread); }

@@ -22,23 +22,29 @@ void* reserve_range(size_t bytes, int protection)
 
 Memory::Memory(const char* name, size_t reserve, bool poisoned, bool shadowed) : name_(name), poisoned_(poisoned)
 {
-    // A smaller range where the system limits address space.
-    void* range = nullptr;
-    for (reserve_ = reserve; reserve_ >= (size_t(1) << 30) && (range = reserve_range(reserve_, PROT_NONE)) == nullptr;)
-        reserve_ /= 2;
-    if (range == nullptr)
-        throw std::bad_alloc();
-    base_ = reinterpret_cast<uintptr_t>(range);
-    pages_ = static_cast<uint32_t*>(reserve_range(reserve_ / PAGE * sizeof(uint32_t), PROT_READ | PROT_WRITE));
-    if (pages_ == nullptr)
-        throw std::bad_alloc();
-    if (shadowed)
+    // A smaller range where the system limits address space; nothing of it takes memory before it is used.
+    for (reserve_ = reserve; reserve_ >= (size_t(1) << 30); reserve_ /= 2)
     {
-        shadow_bytes_ = reserve_ / SHADOW_GRANULE * sizeof(ShadowCell);
-        shadow_ = static_cast<ShadowCell*>(reserve_range(shadow_bytes_, PROT_READ | PROT_WRITE));
-        if (shadow_ == nullptr)
-            throw std::bad_alloc();
+        size_t page_bytes = reserve_ / PAGE * sizeof(uint32_t);
+        shadow_bytes_ = shadowed ? reserve_ / SHADOW_GRANULE * sizeof(ShadowCell) : 0;
+        void* range = reserve_range(reserve_, PROT_NONE);
+        void* pages = reserve_range(page_bytes, PROT_READ | PROT_WRITE);
+        void* shadow = shadowed ? reserve_range(shadow_bytes_, PROT_READ | PROT_WRITE) : nullptr;
+        if (range != nullptr && pages != nullptr && (shadow != nullptr || !shadowed))
+        {
+            base_ = reinterpret_cast<uintptr_t>(range);
+            pages_ = static_cast<uint32_t*>(pages);
+            shadow_ = static_cast<ShadowCell*>(shadow);
+            return;
+        }
+        if (range != nullptr)
+            munmap(range, reserve_);
+        if (pages != nullptr)
+            munmap(pages, page_bytes);
+        if (shadow != nullptr)
+            munmap(shadow, shadow_bytes_);
     }
+    throw std::bad_alloc();
 }
 
 uintptr_t Memory::allocate(size_t bytes, const char* origin, const void* owner)

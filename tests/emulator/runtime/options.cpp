@@ -150,6 +150,8 @@ extern "C" __attribute__((visibility("default"))) int emulator_configure(const c
     else if (k == "memory") s.options.memory = std::strtoull(v.c_str(), nullptr, 0);
     else if (k == "seed") s.options.seed = std::strtoull(v.c_str(), nullptr, 0);
     else if (k == "workers") s.options.workers = static_cast<unsigned>(number < 1 ? 1 : number);
+    else if (k == "turn-seconds") s.options.turn_seconds = static_cast<int>(number);
+    else if (k == "launch-seconds") s.options.launch_seconds = static_cast<int>(number);
     else if (k == "compiler") s.options.compiler = v;
     else if (k == "cache") s.options.cache = v;
     else if (k == "dump") s.options.dump = v;

@@ -17,6 +17,8 @@ struct Options
     uint64_t memory = uint64_t(16) << 30;
     uint64_t seed = 1;
     unsigned workers = 1;
+    /// Processor time after which a thread that waits for nothing, and a launch, count as endless.
+    int turn_seconds = 15, launch_seconds = 300;
     std::string compiler = "g++", cache;
     /// A folder to write every launch to, or "", and the kernels it is limited to, separated by spaces, or "" for all.
     std::string dump, dump_kernels;

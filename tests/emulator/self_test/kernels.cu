@@ -473,3 +473,20 @@ KERNEL(32) too_much_static_shared(float* output)
     values[threadIdx.x] = 1;
     output[threadIdx.x] = values[threadIdx.x];
 }
+
+KERNEL(32) uninitialized_local(float* output, int count)
+{
+    float values[8];
+    for (int i = 0; i < count; i++)
+        values[i] = 1;
+    float sum = 0;
+    for (int i = 0; i < 8; i++)
+        sum += values[i];
+    output[threadIdx.x] = sum;
+}
+
+KERNEL(32) endless(float* output)
+{
+    while (output[0] != 5)
+        output[1] = output[0];
+}

@@ -334,6 +334,12 @@ void planted_mistakes(int device)
         {"shuffle_after_return", 719, "ended", simple("shuffle_after_return", 1, 32)},
         {"different_warp_operations", 719, "divergent warp", simple("different_warp_operations", 1, 32)},
         {"scale with half a warp in a shuffle", 719, "fewer than 32 lanes", [&](Session& s) { return s.run("shuffle_is_no_barrier", 1, 16, 0, floats(s, 32)); }},
+        {"endless", 702, "an endless loop", [&](Session& s) {
+             configure("turn-seconds", "1");
+             int error = s.run("endless", 1, 1, 0, floats(s, 32));
+             configure("turn-seconds", "15");
+             return error;
+         }},
         {"too_much_static_shared", 1, "bytes declared", simple("too_much_static_shared", 1, 32)},
     };
     for (const Mistake& mistake : mistakes)
@@ -354,6 +360,7 @@ void planted_mistakes(int device)
         Session s(device);
         Address y = s.allocate(128);
         expect(s.run("uninitialized_shared", 1, 32, 0, y) == 0 && std::isnan(s.download<float>(y, 32)[7]), "uninitialized shared memory is NaN");
+        expect(s.run("uninitialized_local", 1, 32, 0, y, 7) == 0 && std::fabs(s.download<float>(y, 32)[7]) > 1e30f, "an uninitialized local variable is far off");
         Address fresh = s.allocate(128);
         expect(std::isnan(s.download<float>(fresh, 32)[31]), "fresh memory is NaN");
         expect(s.run("uninitialized_shared", 1, 32, 0, y) == 0, "a new context has no error");
