@@ -36,12 +36,20 @@ internal sealed record CudaDevice
     public static void RequireDriver()
     {
         CudaLibraries.Driver.Require("Install NVIDIA's driver.");
-        var version = Version();
-        if (version < OldestDriver)
-            throw new BackendUnavailableException($"cuda: the driver {CudaLibraries.Driver.Path} is made for CUDA {Text(version)}; expected {Text(OldestDriver)} or newer. Install a newer driver.");
-        var result = CudaDriver.cuInit(0);
-        if (result != CudaResult.Success)
-            throw new BackendUnavailableException($"cuda: cuInit() of {CudaLibraries.Driver.Path} failed with {CudaError.Describe(result)}.");
+        var path = CudaLibraries.Driver.Path;
+        try
+        {
+            var version = Version();
+            if (version < OldestDriver)
+                throw new BackendUnavailableException($"cuda: the driver {path} is made for CUDA {Text(version)}; expected {Text(OldestDriver)} or newer. Install a newer driver.");
+            var result = CudaDriver.cuInit(0);
+            if (result != CudaResult.Success)
+                throw new BackendUnavailableException($"cuda: cuInit() of {path} failed with {CudaError.Describe(result)}.");
+        }
+        catch (Exception fault) when (fault is EntryPointNotFoundException or CudaException)
+        {
+            throw new BackendUnavailableException($"cuda: {path} is no driver of NVIDIA's, or a stub. {fault.Message}");
+        }
     }
 
     /// <summary>The number of devices.</summary>

@@ -42,6 +42,19 @@ public sealed class MissingLibraryTests : IDisposable
     }
 
     [Fact]
+    public void A_library_that_is_no_driver_is_one_clear_error_and_auto_goes_on()
+    {
+        const string other = "/lib/x86_64-linux-gnu/libm.so.6";
+        if (!File.Exists(other))
+            Assert.Skip($"{other}, which stands for a wrong library here, is not on this system.");
+        var (code, _, error) = Run(new() { ["SOPHIA_CUDA_DRIVER"] = other }, "score", "--model", Model, "--data", _records, "--backend", "cuda");
+        Assert.Equal(1, code);
+        Assert.StartsWith($"sophia: cuda: {other} is no driver of NVIDIA's, or a stub. ", error);
+        (code, _, error) = Run(new() { ["SOPHIA_CUDA_DRIVER"] = other }, "score", "--model", Model, "--data", _records);
+        Assert.True(code == 0, error);
+    }
+
+    [Fact]
     public void Without_a_compiler_the_cuda_backend_is_one_clear_error()
     {
         if (Emulator.IsReplacedByGpu || !OperatingSystem.IsLinux())
