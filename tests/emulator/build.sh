@@ -10,13 +10,11 @@ cxx=${CXX:-g++}
 flags="-std=c++17 -O2 -ftree-vectorize -march=native -fPIC -fvisibility=hidden -ffp-contract=off -g1 -pthread -Wall -Wextra -Wno-unknown-pragmas -DEMULATOR_INCLUDE=\"include\""
 for source in runtime/*.cpp; do
     object=$out/objects/$(basename "$source" .cpp).o
-    newer=$(find runtime include build.sh \( -name '*.h' -o -name build.sh -o -path "$source" \) -newer "$object" 2>/dev/null | head -1)
-    if [ ! -f "$object" ] || [ -n "$newer" ]; then
-        # shellcheck disable=SC2086
-        $cxx $flags -c "$source" -o "$object.tmp" && mv "$object.tmp" "$object" || exit 1
+    if [ ! -f "$object" ] || [ -n "$(find runtime include build.sh \( -name '*.h' -o -name build.sh -o -path "$source" \) -newer "$object")" ]; then
+        echo "$source"
     fi
-done
+done | xargs -P "$(nproc)" -I{} sh -c 'object=$1/$(basename "$3" .cpp).o && $2 -c "$3" -o "$object.$$" && mv "$object.$$" "$object"' build "$out/objects" "$cxx $flags" {}
 # shellcheck disable=SC2086
-(cd "$out/objects" && $cxx -shared -pthread -Wl,-soname,libsophia_cuda_emulator.so -Wl,-z,defs -o "$out/libsophia_cuda_emulator.so.tmp" ./*.o -ldl)
-mv "$out/libsophia_cuda_emulator.so.tmp" "$out/libsophia_cuda_emulator.so"
+(cd "$out/objects" && $cxx -shared -pthread -Wl,-soname,libsophia_cuda_emulator.so -Wl,-z,defs -o "$out/libsophia_cuda_emulator.so.$$" ./*.o -ldl)
+mv "$out/libsophia_cuda_emulator.so.$$" "$out/libsophia_cuda_emulator.so"
 echo "$out/libsophia_cuda_emulator.so"

@@ -4,7 +4,7 @@
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/../../artifacts/emulator}
-library=$("$here/build.sh" "$out" | tail -1)
+library=$("$here/build.sh" "$out")
 ${CXX:-g++} -std=c++17 -O1 -pthread -Wall -Wextra -o "$out/self_test" "$here"/self_test/*.cpp -ldl
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -17,7 +17,7 @@ fi
 clean="row_statistics reverse_in_warp multiply multiply_transposed partial_copies use_dynamic_shared count_threads"
 wrong="read_behind misaligned_float vector_behind large_copy shared_behind dynamic_shared_behind copy_behind"
 SOPHIA_EMULATOR_DUMP="$work/dump" SOPHIA_EMULATOR_DUMP_KERNELS="$clean $wrong" "$out/self_test" "$library" "$here/../../kernels" "$here/self_test"
-replay=$("$here/replay/build.sh" "$out" | tail -1)
+replay=$("$here/replay/build.sh" "$out")
 for kernel in $clean; do
     "$replay" "$work"/dump/*-"$kernel" || exit 1
 done
