@@ -41,7 +41,8 @@ public sealed partial class CudaBackend
         {
             if (storage is not (ElementType.Float32 or ElementType.BFloat16))
                 throw new NotSupportedException($"{operation}: kernels exist for Float32 and BFloat16, not for {storage}.");
-            compiled = new(kernel, key.Specialization, _modules.Function(key.Specialization, kernel), operation.EndsWith(CoreSuffix, StringComparison.Ordinal) ? operation[..^CoreSuffix.Length] : operation);
+            compiled = new(kernel, key.Specialization, _modules.Function(key.Specialization, kernel),
+                operation.EndsWith(CoreSuffix, StringComparison.Ordinal) ? operation[..^CoreSuffix.Length] : operation);
             _kernels.Add(key, compiled);
         }
         _arguments.Clear();
@@ -62,7 +63,8 @@ public sealed partial class CudaBackend
         CudaError.Check(CudaDriver.cuLaunchKernel(kernel.Function, (uint)blocksX, (uint)blocksY, (uint)blocksZ, (uint)threads, 1, 1, (uint)sharedBytes, _stream, arguments.Addresses, null),
             $"{kernel.Operation}: cuLaunchKernel({kernel}, grid {blocksX} x {blocksY} x {blocksZ}, {threads} threads, {sharedBytes} bytes of shared memory; arguments {arguments})");
         if (SynchronizesLaunches)
-            CudaError.Check(CudaDriver.cuStreamSynchronize(_stream), $"{kernel.Operation}: {kernel} (grid {blocksX} x {blocksY} x {blocksZ}, {threads} threads, {sharedBytes} bytes of shared memory; arguments {arguments})");
+            CudaError.Check(CudaDriver.cuStreamSynchronize(_stream),
+                $"{kernel.Operation}: {kernel} (grid {blocksX} x {blocksY} x {blocksZ}, {threads} threads, {sharedBytes} bytes of shared memory; arguments {arguments})");
     }
 
     /// <summary>Where a kernel reports bad data.</summary>
@@ -107,7 +109,8 @@ public sealed partial class CudaBackend
     {
         if (sharedBytes > _device.MaximumSharedBytes)
             throw new CudaException($"{kernel.Operation}: {kernel} needs {sharedBytes} bytes of shared memory for a block; {_device.Name} has {_device.MaximumSharedBytes}.");
-        CudaError.Check(CudaDriver.cuFuncSetAttribute(kernel.Function, FunctionAttribute.MaximumDynamicSharedBytes, sharedBytes), $"{kernel.Operation}: cuFuncSetAttribute({kernel}, dynamic shared memory {sharedBytes})");
+        CudaError.Check(CudaDriver.cuFuncSetAttribute(kernel.Function, FunctionAttribute.MaximumDynamicSharedBytes, sharedBytes),
+            $"{kernel.Operation}: cuFuncSetAttribute({kernel}, dynamic shared memory {sharedBytes})");
         kernel.AllowedSharedBytes = sharedBytes;
     }
 

@@ -30,7 +30,10 @@ public sealed partial class CudaBackend : Backend
         {
             _ownStream = stream is null ? StreamHandle.Create(context) : null;
             _stream = stream ?? _ownStream!.Value;
-            _modules = new(context, new(DeviceArchitecture.For(device.Capability), KernelCache.Open(options.CacheFolder), KernelSources.Open(options.KernelFolder)), options.CompilesAhead && Environment.GetEnvironmentVariable("SOPHIA_CUDA_COMPILE_AHEAD") != "0");
+            var store = new KernelStore(DeviceArchitecture.For(device.Capability), KernelCache.Open(options.CacheFolder), KernelSources.Open(options.KernelFolder));
+            _modules = new(context, store, options.CompilesAhead && Environment.GetEnvironmentVariable("SOPHIA_CUDA_COMPILE_AHEAD") != "0");
+            Description = $"cuda:{device.Number}, {device.Name}, {store.Architecture.Name}, driver {device.DriverVersion}, "
+                + $"NVRTC {store.CompilerVersion}, {(Numerics == Numerics.Fast ? "fast" : "invariant")}";
             _staging = new(context, _stream);
             _faults = AllocateFaults();
             _matrixProducts = options.Numerics == Numerics.Fast ? MatrixProductsHandle.Create(context) : null;
@@ -40,7 +43,6 @@ public sealed partial class CudaBackend : Backend
             ReleaseAll();
             throw;
         }
-        Description = $"cuda:{device.Number}, {device.Name}, {_modules.Store.Architecture.Name}, driver {device.DriverVersion}, NVRTC {_modules.Store.CompilerVersion}, {(Numerics == Numerics.Fast ? "fast" : "invariant")}";
     }
 
     /// <summary>Opens this backend under the name <c>cuda</c>.</summary>
@@ -50,7 +52,7 @@ public sealed partial class CudaBackend : Backend
     public override string Name => "cuda";
 
     /// <inheritdoc/>
-    public override string Description { get; }
+    public override string Description { get; } = "cuda";
 
     /// <inheritdoc/>
     /// <remarks>A device without BFloat16 is refused when the backend is opened.</remarks>

@@ -104,7 +104,8 @@ internal sealed record CudaDevice
     }
 
     private CudaDevice RequireBFloat16() => Capability >= DeviceArchitecture.Smallest ? this
-        : throw new BackendUnavailableException($"cuda: {Name} has compute capability {Capability / 10}.{Capability % 10} and no bfloat16 tensor cores; expected {DeviceArchitecture.Smallest / 10}.{DeviceArchitecture.Smallest % 10} (Ampere) or newer.");
+        : throw new BackendUnavailableException($"cuda: {Name} has compute capability {Capability / 10}.{Capability % 10} and no bfloat16 tensor cores; "
+            + $"expected {DeviceArchitecture.Smallest / 10}.{DeviceArchitecture.Smallest % 10} (Ampere) or newer.");
 
     private static int Version()
     {

@@ -56,7 +56,8 @@ public static class CudaDiagnostics
                     Say(refusal.Message);
                 }
             });
-            Say($"{KernelCatalog.Specializations.Count} specializations, {store.CompiledCount} compiled by NVRTC {store.CompilerVersion} in {watch.Elapsed.TotalSeconds:0.0} s, kept in {(cache.WhyInMemory is { } reason ? $"memory alone ({reason})" : cache.Folder)}");
+            Say($"{KernelCatalog.Specializations.Count} specializations, {store.CompiledCount} compiled by NVRTC {store.CompilerVersion} in {watch.Elapsed.TotalSeconds:0.0} s, "
+                + $"kept in {(cache.WhyInMemory is { } reason ? $"memory alone ({reason})" : cache.Folder)}");
         }
         return failures;
     }
@@ -95,7 +96,8 @@ public static class CudaDiagnostics
             {
                 var device = CudaDevice.Describe(number);
                 lines.Add($"cuda:{number}: {device.Name}, compute capability {device.Capability / 10}.{device.Capability % 10}, {device.Multiprocessors} multiprocessors, "
-                    + $"{device.MemoryBytes / (double)(1L << 30):0.0} GiB, {device.MaximumSharedBytes / 1024} KiB of shared memory a block{(device.Capability < DeviceArchitecture.Smallest ? "; no bfloat16, not usable" : "")}");
+                    + $"{device.MemoryBytes / (double)(1L << 30):0.0} GiB, {device.MaximumSharedBytes / 1024} KiB of shared memory a block"
+                    + $"{(device.Capability < DeviceArchitecture.Smallest ? "; no bfloat16, not usable" : "")}");
             }
         }
         catch (Exception fault) when (fault is BackendUnavailableException or CudaException)

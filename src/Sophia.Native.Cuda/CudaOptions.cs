@@ -15,7 +15,10 @@ public sealed record CudaOptions
     /// <summary>Whether linear layers use the own batch-invariant products or cuBLASLt.</summary>
     public Numerics Numerics { get; init; }
 
-    /// <summary>Whether the first kernel that has to be compiled starts the compilation of all others of its type on the other processors. Nothing is compiled that is in the cache. SOPHIA_CUDA_COMPILE_AHEAD=0 switches it off.</summary>
+    /// <summary>
+    /// Whether the first kernel that has to be compiled starts the compilation of all others of its type on the other processors. Nothing is compiled that is in the cache.
+    /// SOPHIA_CUDA_COMPILE_AHEAD=0 switches it off.
+    /// </summary>
     public bool CompilesAhead { get; init; } = true;
 
     /// <summary>A folder with the kernels' sources in the place of this assembly's; null for what SOPHIA_CUDA_KERNELS says.</summary>

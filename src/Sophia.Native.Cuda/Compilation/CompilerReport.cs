@@ -37,7 +37,8 @@ internal sealed partial record CompilerReport(string Name, int Registers, int Sh
     {
         var reports = Parse(log);
         return reports.Count == 0 ? "compiled"
-            : $"{reports.Count} {(reports.Count == 1 ? "kernel" : "kernels")}, at most {reports.Max(report => report.Registers)} registers, {reports.Max(report => report.SharedBytes)} bytes of static shared memory, {reports.Sum(report => report.SpillBytes)} bytes spilled";
+            : $"{reports.Count} {(reports.Count == 1 ? "kernel" : "kernels")}, at most {reports.Max(report => report.Registers)} registers, "
+              + $"{reports.Max(report => report.SharedBytes)} bytes of static shared memory, {reports.Sum(report => report.SpillBytes)} bytes spilled";
     }
 
     private static int Number(Match match, int group) => int.Parse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);

@@ -39,7 +39,8 @@ internal readonly record struct DeviceArchitecture(string Name, bool IsPtx)
                 newest = Math.Max(newest, architecture);
         }
         return newest < Smallest
-            ? throw new BackendUnavailableException($"cuda: NVRTC knows no architecture from compute capability {Smallest / 10}.{Smallest % 10} up to the device's {capability / 10}.{capability % 10}; install CUDA 12.4 or newer.")
+            ? throw new BackendUnavailableException($"cuda: NVRTC knows no architecture from compute capability {Smallest / 10}.{Smallest % 10} "
+                + $"up to the device's {capability / 10}.{capability % 10}; install CUDA 12.4 or newer.")
             : new($"compute_{newest}", IsPtx: true);
     }
 

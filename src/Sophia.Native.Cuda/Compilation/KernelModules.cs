@@ -13,8 +13,6 @@ internal sealed class KernelModules(ContextHandle context, KernelStore store, bo
     private readonly List<Task> _ahead = [];
     private readonly HashSet<int> _typesAhead = [];
 
-    public KernelStore Store => store;
-
     /// <summary>A kernel, compiled and loaded if need be.</summary>
     public nint Function(KernelSpecialization specialization, string kernel)
     {

@@ -24,7 +24,8 @@ internal static class CudaLibraries
 
     /// <summary>Throws where cuBLASLt was not found.</summary>
     /// <exception cref="BackendUnavailableException">It was not found; the message lists every place.</exception>
-    public static void RequireMatrixProducts() => MatrixProducts.Require("Install CUDA 12.4 or newer, or Python's package nvidia-cublas, or name the folder of the library in SOPHIA_CUDA_PATH; or leave --numerics at invariant, which does not need it.");
+    public static void RequireMatrixProducts() => MatrixProducts.Require(
+        "Install CUDA 12.4 or newer, or Python's package nvidia-cublas, or name the folder of the library in SOPHIA_CUDA_PATH; or leave --numerics at invariant, which does not need it.");
 
     /// <summary>Whether the driver can say which parameters a kernel has (since 12.4).</summary>
     public static bool HasParameterInformation => Driver.IsLoaded && NativeLibrary.TryGetExport(Driver.Handle, CudaDriver.ParameterInformationEntry, out _);

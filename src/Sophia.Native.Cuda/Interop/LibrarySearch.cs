@@ -8,7 +8,9 @@ namespace Sophia.Native.Cuda.Interop;
 /// Every place is recorded with what was found there.
 /// </summary>
 /// <param name="variable">Reads an environment variable.</param>
-/// <param name="preferredMajor">The CUDA version for which the driver is made: the libraries of this version are preferred where several are at hand, because a driver need not load what a newer toolkit compiles. 0 where it is not known.</param>
+/// <param name="preferredMajor">
+/// The CUDA version for which the driver is made: the libraries of this version are preferred where several are at hand, because a driver need not load what a newer toolkit compiles. 0 where it is not known.
+/// </param>
 internal sealed class LibrarySearch(Func<string, string?> variable, int preferredMajor = 0)
 {
     private static readonly string[] ToolkitFolders = OperatingSystem.IsWindows() ? ["", @"bin\x64", "bin"] : ["", "lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib"];

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Sophia.Native.Cuda.Launching;
 
-/// <summary>The arguments of the launch that is being put together, as the driver reads them: values one after the other, each aligned to its size, and a table of their addresses. Reused by every launch.</summary>
+/// <summary>
+/// The arguments of the launch that is being put together, as the driver reads them: values one after the other, each aligned to its size, and a table of their addresses. Reused by every launch.
+/// </summary>
 internal sealed unsafe class ArgumentBlock : IDisposable
 {
     private const int MostArguments = 96;

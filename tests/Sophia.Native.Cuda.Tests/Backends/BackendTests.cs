@@ -10,7 +10,8 @@ namespace Sophia.Native.Cuda.Tests.Backends;
 public sealed class BackendTests
 {
     private const string AddKernel = """
-        KERNEL(256) add(float* __restrict__ output, long long stride, const float* __restrict__ input, int rows, long long columns, float value, double factor, unsigned low, unsigned long long high, int* faults)
+        KERNEL(256) add(float* __restrict__ output, long long stride, const float* __restrict__ input, int rows, long long columns,
+            float value, double factor, unsigned low, unsigned long long high, int* faults)
         {
             int row = blockIdx.x;
             if (row >= rows) return;
@@ -165,7 +166,8 @@ public sealed class BackendTests
         var view = memory.AsView();
         Add(backend, view, view, 0.5f);
         var refusal = Assert.Throws<CudaException>(() => Add(backend, view, view, 0.5f, threads: 2048));
-        foreach (var part in (string[])["Add: cuLaunchKernel(add (rewards.cu -DSTORAGE_BITS=32)", "grid 1 x 1 x 1, 2048 threads", $"arguments 0x{memory.Address:x}, 16, 0x{memory.Address:x}, 1, 16, 0.5f, 0.25, 3u, 8589934592u", "CUDA_ERROR_INVALID_VALUE (1)"])
+        foreach (var part in (string[])
+            ["Add: cuLaunchKernel(add (rewards.cu -DSTORAGE_BITS=32)", "grid 1 x 1 x 1, 2048 threads", $"arguments 0x{memory.Address:x}, 16, 0x{memory.Address:x}, 1, 16, 0.5f, 0.25, 3u, 8589934592u", "CUDA_ERROR_INVALID_VALUE (1)"])
             Assert.Contains(part, refusal.Message);
     }
 
@@ -237,7 +239,8 @@ public sealed class BackendTests
     {
         using var kernels = new TestKernels(AddKernel);
         using var backend = kernels.Open();
-        Assert.Contains("rewards.cu -DSTORAGE_BITS=32 -DMORE=3 is not in KernelCatalog", Assert.Throws<InvalidOperationException>(() => backend.Begin(new("rewards", "MORE"), "add", ElementType.Float32, 3)).Message);
+        var refusal = Assert.Throws<InvalidOperationException>(() => backend.Begin(new("rewards", "MORE"), "add", ElementType.Float32, 3));
+        Assert.Contains("rewards.cu -DSTORAGE_BITS=32 -DMORE=3 is not in KernelCatalog", refusal.Message);
         Assert.Contains("cuModuleGetFunction(subtract in rewards.cu -DSTORAGE_BITS=32)", Assert.Throws<CudaException>(() => backend.Begin(TestKernels.File, "subtract", ElementType.Float32)).Message);
     }
 
