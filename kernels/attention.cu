@@ -23,11 +23,11 @@
 //
 // Registers as NVRTC 12.4 gives them for sm_90a, nothing spilled; shared memory of a block in bytes; warps of a multiprocessor with 65,536 registers and 227 KB:
 //                                  D = 64                          D = 128
-//   attention_forward              150 regs,  46,336 B, 12 warps   238 regs,  87,296 B,  8 warps    tiles of 64 rows, 128 threads
-//   attention_forward_wide         254 regs,  55,808 B,  8 warps   238 regs, 104,960 B,  8 warps    tiles of 128 rows, 128 or 256 threads: keys and values are read half as often
+//   attention_forward              149 regs,  46,336 B, 12 warps   237 regs,  87,296 B,  8 warps    tiles of 64 rows, 128 threads
+//   attention_forward_wide         253 regs,  55,808 B,  8 warps   237 regs, 104,960 B,  8 warps    tiles of 128 rows, 128 or 256 threads: keys and values are read half as often
 //   attention_forward_split        115 regs,  20,736 B, 10 warps   157 regs,  39,168 B,  5 warps    tiles of 16 rows, one warp
-//   attention_backward_key_value   178 regs,  56,320 B,  8 warps   245 regs,  70,144 B,  8 warps    tiles of 64 keys, 128 threads
-//   attention_backward_query       136 regs,  55,552 B, 12 warps   198 regs,  69,888 B,  8 warps    tiles of 64 rows, 128 threads
+//   attention_backward_key_value   180 regs,  56,320 B,  8 warps   248 regs,  70,144 B,  8 warps    tiles of 64 keys, 128 threads
+//   attention_backward_query       139 regs,  55,552 B, 12 warps   201 regs,  69,888 B,  8 warps    tiles of 64 rows, 128 threads
 // A warp with 16 rows (or keys) reads 256 bytes of fragments from shared memory for each mma, one with 32 rows (wide, D = 64) 160: the former keep shared memory as busy as the tensor cores.
 // Rows that do not begin at a multiple of 16 bytes are copied element by element into the same places: slower, same bits.
 // Bad data: a sequence outside the rows or above the stated maxima is reported in `faults`, and its rows are left alone. Not yet measured on a GPU.

@@ -46,7 +46,7 @@ template <int ROWS, int THREADS, class RowAddress> DEVICE void copy_tile(bfloat1
         bfloat16* destination = tile + place_of(row, chunk);
         if (aligned)
         {
-            copy_async(destination, source != nullptr ? source + chunk * CHUNK : matrix, source != nullptr ? 16 : 0);
+            copy_async_or_zero(destination, source != nullptr ? source + chunk * CHUNK : matrix, source != nullptr);
         }
         else
         {
@@ -66,21 +66,12 @@ template <int ROWS, int THREADS> DEVICE void copy_rows(bfloat16* tile, const bfl
     bfloat16* destination = tile + place_of(row, thread % CHUNKS);
     const bfloat16* source = matrix + (first + row) * stride + column;
     constexpr int STEP = THREADS / CHUNKS;
-    if (aligned && count >= ROWS)
+    if (aligned)
     {
 #pragma unroll
         for (int i = 0; i < ROWS; i += STEP)
         {
-            copy_async(destination + place_of(i, 0), source, 16);
-            source += STEP * stride;
-        }
-    }
-    else if (aligned)
-    {
-#pragma unroll 1
-        for (int i = 0; i < ROWS; i += STEP)
-        {
-            copy_async(destination + place_of(i, 0), row + i < count ? source : matrix, row + i < count ? 16 : 0);
+            copy_async_or_zero(destination + place_of(i, 0), source, row + i < count);
             source += STEP * stride;
         }
     }

@@ -223,13 +223,13 @@ KERNEL_BOUNDS(128, 2) attention_backward_query(storage_t* __restrict__ d_query, 
         copy_rows<STEP_ROWS, TENSOR_THREADS>(keys + offset, key, key_stride, sequence.first_key + start, head * HEAD_SIZE, sequence.keys - start, keys_aligned);
         copy_rows<STEP_ROWS, TENSOR_THREADS>(values + offset, value, value_stride, sequence.first_key + start, head * HEAD_SIZE, sequence.keys - start, values_aligned);
     };
-    if (thread < TILE) seen[thread] = thread < rows ? visible_keys(sequence, (first + thread) / group_size) : 0;
+    if (thread < TILE) seen[thread] = visible_keys(sequence, (first + thread) / group_size);
     int blocks = blocks_of(visible_keys(sequence, (first + rows - 1) / group_size), STEP_ROWS);
     if (blocks > 0) copy_block(0);
     copy_async_commit();
 
-    // A row that does not exist sees nothing and is masked; so is one that sees no key, whose logSumExp is minus infinity.
-    int fewest = rows == TILE ? visible_keys(sequence, first / group_size) : 0;
+    // Blocks that the first row of the tile does not see to their end are masked. What rows beyond the last one hold is never stored.
+    int fewest = visible_keys(sequence, first / group_size);
     float log_sums[2], means[2], sums[HEAD_SIZE / 8][4];
     clear(sums);
 #pragma unroll

@@ -16,7 +16,7 @@ internal static class Expectations
         ["adamw_float_moments"] = 56,
         ["add_partial_sums"] = 32,
         ["attention_backward_key_value"] = 248,
-        ["attention_backward_query"] = 200,
+        ["attention_backward_query"] = 208,
         ["attention_delta"] = 32,
         ["attention_forward"] = 240,
         ["attention_forward_split"] = 160,
