@@ -11,14 +11,15 @@ public sealed class AdamWOptimizer : IDisposable
     private readonly ParameterSet _parameters;
     private readonly DeviceBuffer _firstMoments;
     private readonly DeviceBuffer _secondMoments;
-    private readonly DeviceBuffer _state;
+    private readonly DeviceBuffer? _ownState;
 
     /// <summary>Allocates the moments, zero.</summary>
     /// <param name="parameters">What is trained.</param>
     /// <param name="options">The constants.</param>
+    /// <param name="state">[<see cref="Backend.GradientStateLength"/>] Float32, where the gradients' norm and flag go, so that a host may read them together with other results; absent for memory of its own.</param>
     /// <exception cref="ArgumentException">Nothing is trained.</exception>
     /// <exception cref="NotSupportedException">The backend does not store the moments' type.</exception>
-    public AdamWOptimizer(ParameterSet parameters, AdamWOptions options)
+    public AdamWOptimizer(ParameterSet parameters, AdamWOptions options, DeviceView state = default)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(options);
@@ -31,7 +32,8 @@ public sealed class AdamWOptimizer : IDisposable
         var bytes = parameters.TrainedCount * options.Moments.Size();
         _firstMoments = parameters.Backend.Allocate(bytes);
         _secondMoments = parameters.Backend.Allocate(bytes);
-        _state = parameters.Backend.Allocate(Backend.GradientStateLength * sizeof(float));
+        _ownState = state.IsAbsent ? parameters.Backend.Allocate(Backend.GradientStateLength * sizeof(float)) : null;
+        State = _ownState?.AsView() ?? state;
     }
 
     /// <summary>The constants.</summary>
@@ -50,7 +52,7 @@ public sealed class AdamWOptimizer : IDisposable
     public DeviceView SecondMoments => _secondMoments.AsView(Options.Moments);
 
     /// <summary>[4]: gradient norm before clipping, clip factor, finite flag, reserve.</summary>
-    public DeviceView State => _state.AsView();
+    public DeviceView State { get; }
 
     /// <summary>Writes norm, clip factor and finite flag of the gradients to <see cref="State"/>.</summary>
     public void MeasureGradients() => _parameters.Backend.GradientNorm(State, _parameters.Gradients, (float)Options.GradientClip);
@@ -86,6 +88,6 @@ public sealed class AdamWOptimizer : IDisposable
     {
         _firstMoments.Dispose();
         _secondMoments.Dispose();
-        _state.Dispose();
+        _ownState?.Dispose();
     }
 }

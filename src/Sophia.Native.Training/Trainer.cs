@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Sophia.Native.Models;
 using Sophia.Native.Objectives;
 
@@ -12,9 +13,9 @@ public sealed class Trainer : IDisposable
 {
     private readonly TrainerOptions _options;
     private readonly ModelWorkspace _workspace;
-    private readonly DeviceBuffer _metricsBuffer;
-    private readonly double[] _metrics = new double[ObjectiveMetrics.Length];
-    private readonly float[] _state = new float[Backend.GradientStateLength];
+    /// <summary>What the host reads of a step, in one copy: the objective's metrics, then the state of the gradients.</summary>
+    private readonly DeviceBuffer _reportBuffer;
+    private readonly double[] _report = new double[ObjectiveMetrics.Length + (Backend.GradientStateLength * sizeof(float) / sizeof(double))];
     private readonly float[] _normalizers;
 
     /// <summary>Allocates optimizer state and workspace.</summary>
@@ -26,7 +27,8 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         Model = model;
         _options = options;
-        Optimizer = new(model.Parameters, options.Optimizer);
+        _reportBuffer = model.Backend.Allocate(_report.Length * sizeof(double));
+        Optimizer = new(model.Parameters, options.Optimizer, new(_reportBuffer, ObjectiveMetrics.Length * sizeof(double), 1, Backend.GradientStateLength, Backend.GradientStateLength, ElementType.Float32));
         _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, options.MicroBatch with
         {
             Storage = model.Parameters.Storage,
@@ -34,7 +36,6 @@ public sealed class Trainer : IDisposable
             TrainsProjector = model.Parameters.IsTrained(ParameterGroup.Projector),
             TrainsVision = model.Parameters.IsTrained(ParameterGroup.Vision),
         });
-        _metricsBuffer = model.Backend.Allocate(ObjectiveMetrics.Length * sizeof(double));
         _normalizers = new float[options.MicroBatch.MaximumTokens];
     }
 
@@ -45,7 +46,9 @@ public sealed class Trainer : IDisposable
     public AdamWOptimizer Optimizer { get; }
 
     /// <summary>The metrics of the last step.</summary>
-    public ObjectiveMetrics Metrics => new(_metrics);
+    public ObjectiveMetrics Metrics => new(_report.AsSpan(0, ObjectiveMetrics.Length));
+
+    private DeviceView MetricsView => _reportBuffer.AsView(ElementType.Float64).ColumnRange(0, ObjectiveMetrics.Length);
 
     /// <summary>Bytes of the workspace.</summary>
     public long WorkspaceBytes => _workspace.Bytes;
@@ -65,7 +68,7 @@ public sealed class Trainer : IDisposable
             throw new InvalidDataException($"Expected a batch with at least one trained token, found none in {samples.Length} samples (first: '{(samples.IsEmpty ? "" : samples[0].Id)}').");
         CheckNeeds(samples, snapshots, behavior);
         Model.Parameters.ClearGradients();
-        backend.Fill(_metricsBuffer.AsView(ElementType.Float64), 0f);
+        backend.Fill(_reportBuffer.AsView(ElementType.Float64), 0f);
         for (var first = 0; first < samples.Length;)
         {
             var count = MicroBatchLength(samples[first..]);
@@ -73,10 +76,10 @@ public sealed class Trainer : IDisposable
             first += count;
         }
         Optimizer.MeasureGradients();
-        backend.Download<double>(_metrics, _metricsBuffer.AsView(ElementType.Float64));
-        backend.Download<float>(_state, Optimizer.State);
+        backend.Download<double>(_report, _reportBuffer.AsView(ElementType.Float64));
+        var state = MemoryMarshal.Cast<double, float>(_report.AsSpan(ObjectiveMetrics.Length));
         // A loss may overflow where its gradient does not, so that the device's flag alone would let the update through.
-        var report = new StepReport(_metrics[ObjectiveMetrics.LossIndex], _state[0], _state[2] == 1f && double.IsFinite(_metrics[ObjectiveMetrics.LossIndex]));
+        var report = new StepReport(_report[ObjectiveMetrics.LossIndex], state[0], state[2] == 1f && double.IsFinite(_report[ObjectiveMetrics.LossIndex]));
         if (report.IsFinite)
             Optimizer.Update(learningRate);
         return report;
@@ -88,10 +91,10 @@ public sealed class Trainer : IDisposable
     public double AccumulateGradients(ReadOnlySpan<Sample> samples)
     {
         CheckNeeds(samples, default, BehaviorSource.Record);
-        Model.Backend.Fill(_metricsBuffer.AsView(ElementType.Float64), 0f);
+        Model.Backend.Fill(_reportBuffer.AsView(ElementType.Float64), 0f);
         Accumulate(samples, default, BehaviorSource.Record, Totals(samples));
-        Model.Backend.Download<double>(_metrics, _metricsBuffer.AsView(ElementType.Float64));
-        return _metrics[ObjectiveMetrics.LossIndex];
+        Model.Backend.Download<double>(_report, _reportBuffer.AsView(ElementType.Float64));
+        return _report[ObjectiveMetrics.LossIndex];
     }
 
     /// <summary>The policy's log-probabilities of a batch's tokens at the objective's temperature.</summary>
@@ -123,7 +126,7 @@ public sealed class Trainer : IDisposable
     {
         Optimizer.Dispose();
         _workspace.Dispose();
-        _metricsBuffer.Dispose();
+        _reportBuffer.Dispose();
     }
 
     /// <summary>Missing log-probabilities would be read as zeros, which is a ratio of some kind, but not the one that was asked for.</summary>
@@ -200,7 +203,7 @@ public sealed class Trainer : IDisposable
         Model.Forward(_workspace);
         var behaviorView = _options.Objective.Ratio == ImportanceRatio.One ? default
             : behavior == BehaviorSource.Snapshot ? batch.SnapshotLogProbabilities : batch.BehaviorLogProbabilities;
-        Model.Backward(_workspace, _options.Objective, _metricsBuffer.AsView(ElementType.Float64), behaviorView);
+        Model.Backward(_workspace, _options.Objective, MetricsView, behaviorView);
     }
 
     /// <summary>Shifts the snapshots to the rows that predict their tokens.</summary>
