@@ -39,9 +39,6 @@ public abstract class BackendFamily : IDisposable
     /// <summary>Whether an operation that is not supported is a failure rather than a skipped test.</summary>
     public virtual bool SupportsEverything => true;
 
-    /// <summary>Why calls may allocate managed memory, or null where they allocate nothing.</summary>
-    public virtual string? WhyAllocating => null;
-
     /// <summary>The most elements that all arguments of a case together may have; larger cases are left to another family.</summary>
     public virtual long MostElements => long.MaxValue;
 

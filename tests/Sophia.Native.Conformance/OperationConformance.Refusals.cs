@@ -14,7 +14,7 @@ public abstract partial class OperationConformance
     public void An_argument_stored_otherwise_than_the_rest_is_refused(string operation, ElementType storage)
     {
         // An argument that is stored alone decides the type of the call.
-        var alone = CaseTable.Find(CaseTable.Fullest(operation, storage)).Build().Arguments.Count(argument => argument.IsStored) == 1;
+        var alone = CaseTable.Find(CaseTable.Fullest(operation, storage, family.MostElements)).Build().Arguments.Count(argument => argument.IsStored) == 1;
         CheckRefusals(operation, storage, (argument, view, scratch) =>
             argument.Type is not (ElementType.Float32 or ElementType.BFloat16) || argument.HasFreeType || (argument.IsStored && alone && Subject.Supports(ElementType.BFloat16))
                 ? null
@@ -44,7 +44,7 @@ public abstract partial class OperationConformance
             Assert.True(Subject.Supports(type) == stated.Contains(type), $"{Subject.Description} supports {type}: {Subject.Supports(type)}; {GetType().Name} states {string.Join(", ", stated)}.");
         foreach (var operation in stated.Contains(ElementType.BFloat16) ? [] : CaseTable.Operations(ElementType.BFloat16))
         {
-            var name = CaseTable.Fullest(operation, ElementType.BFloat16);
+            var name = CaseTable.Fullest(operation, ElementType.BFloat16, family.MostElements);
             var instance = CaseTable.Find(name).Build();
             using var device = new DeviceCase(Subject, instance, name);
             var before = device.DownloadWritten();
@@ -58,7 +58,7 @@ public abstract partial class OperationConformance
     /// <summary>Replaces one argument after the other and expects a message that names operation and argument.</summary>
     private void CheckRefusals(string operation, ElementType storage, Func<Argument, DeviceView, DeviceScratch, DeviceView?> replace)
     {
-        var name = CaseTable.Fullest(operation, storage);
+        var name = CaseTable.Fullest(operation, storage, family.MostElements);
         var instance = Build(name);
         using var device = new DeviceCase(Subject, instance, name);
         using var scratch = new DeviceScratch(Subject);

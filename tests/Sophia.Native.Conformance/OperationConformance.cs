@@ -107,29 +107,6 @@ public abstract partial class OperationConformance(BackendFamily family)
         }
     }
 
-    [Theory]
-    [OperationData]
-    public void A_call_allocates_nothing_once_it_is_warm(string operation, ElementType storage)
-    {
-        if (family.WhyAllocating is { } reason)
-            Assert.Skip(reason);
-        var name = CaseTable.Fullest(operation, storage);
-        var instance = Build(name);
-        using var device = new DeviceCase(Subject, instance, name);
-        ViewOf view = device.View;
-        Call(device);
-        instance.Invoke(Subject, view);
-        // The least of some attempts, because the runtime's counter jumps when a collection, of another test for example, falls between.
-        var least = long.MaxValue;
-        for (var attempt = 0; attempt < 5 && least > 0; attempt++)
-        {
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            instance.Invoke(Subject, view);
-            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
-        }
-        Assert.Equal(0, least);
-    }
-
     /// <summary>A case with its inputs; the test is skipped where the family leaves the case out.</summary>
     private CaseInstance Build(string name)
     {

@@ -20,8 +20,9 @@ public static partial class CaseTable
     /// <summary>The case of an operation that has the most arguments, the last of these.</summary>
     /// <param name="operation">The operation.</param>
     /// <param name="storage">The storage type.</param>
-    public static string Fullest(string operation, ElementType storage = ElementType.Float32) =>
-        Traits.Where(traits => traits.Operation == operation && traits.Storage == storage).OrderBy(traits => traits.Arguments).Last().Name;
+    /// <param name="mostElements">The most elements that all its arguments may have together.</param>
+    public static string Fullest(string operation, ElementType storage, long mostElements) =>
+        Traits.Where(traits => traits.Operation == operation && traits.Storage == storage && traits.Elements <= mostElements).OrderBy(traits => traits.Arguments).Last().Name;
 
     /// <summary>A case of an operation that stores activations or parameters stands in the table once for each storage type.</summary>
     private static (Dictionary<string, OperationCase>, List<CaseTraits>) Collect()

@@ -25,6 +25,10 @@ public sealed class CpuConformance_Avx512(CpuAvx512Family family) : OperationCon
 
 public sealed class CpuConformance_Portable(CpuPortableFamily family) : OperationConformance(family), IClassFixture<CpuPortableFamily>;
 
+public sealed class CpuAllocations_Avx512(CpuAvx512Family family) : AllocationConformance(family), IClassFixture<CpuAvx512Family>;
+
+public sealed class CpuAllocations_Portable(CpuPortableFamily family) : AllocationConformance(family), IClassFixture<CpuPortableFamily>;
+
 public sealed class CpuObjectiveGolden_Avx512(CpuAvx512Family family) : ObjectiveGoldenConformance(family), IClassFixture<CpuAvx512Family>;
 
 public sealed class CpuObjectiveGolden_Portable(CpuPortableFamily family) : ObjectiveGoldenConformance(family), IClassFixture<CpuPortableFamily>;

@@ -5,8 +5,6 @@ namespace Sophia.Native.Tests.Storage;
 /// <summary>Rounded storage over the CPU at two and one threads.</summary>
 public sealed class RoundedStorageFamily : BackendFamily
 {
-    public override string? WhyAllocating => "A backend of the tests, which copies its arguments.";
-
     protected override IReadOnlyList<Backend> Open()
     {
         int[] threads = [2, 1];
