@@ -1,16 +1,14 @@
 using System.CommandLine;
+using System.Text.Json;
 using Sophia.Native.Data.Records;
 using Sophia.Native.Models.Generation;
-using Sophia.Native.Pipeline;
-using Sophia.Native.Pipeline.Verification;
+using Sophia.Native.Pipeline.Evaluation;
 
 namespace Sophia.Native.Cli.Commands;
 
 /// <summary><c>sophia eval</c>: pass@1, and pass@k of several samples, with the rule verifier.</summary>
 internal static class EvalCommand
 {
-    private const int AnswersAtOnce = 128;
-
     public static Command Create()
     {
         var model = new Option<string>("--model") { Description = "checkpoint folder", Required = true };
@@ -52,57 +50,35 @@ internal static class EvalCommand
         var right = new int[questions.Count];
         var progress = new GenerationProgress(new(output, "eval:", (long)questions.Count * samples), options);
         progress.Start();
-        var atOnce = Math.Max(1, AnswersAtOnce / samples);
-        void Evaluate(JsonLinesWriter? lines)
+        var received = 0L;
+        var evaluator = new QuestionEvaluator(session.Model, session.Encoder)
         {
-            for (var first = 0; first < questions.Count; first += atOnce)
+            Generating = (generator, requests) =>
             {
-                var chunk = questions.GetRange(first, Math.Min(atOnce, questions.Count - first));
-                Answer(session, chunk, first, samples, options, progress, right, lines, cancellation);
-                progress.Finish((long)(first + chunk.Count) * samples);
-            }
-        }
+                // What ended at the model's last position was not counted while it was drawn.
+                progress.Finish(received);
+                progress.Watch(generator, requests);
+            },
+        };
+        void Evaluate(JsonLinesWriter? lines) => evaluator.Answer(questions, samples, options, answer =>
+        {
+            received++;
+            right[answer.Question] += answer.IsRight ? 1 : 0;
+            lines?.Write(json => Write(json, questions[answer.Question], answer));
+        }, cancellation);
         if (path is null)
             Evaluate(null);
         else
             output.Records(path, Evaluate);
+        progress.Finish(received);
         EvaluationTable.Print(output, questions, right, samples);
     }
 
-    private static void Answer(ModelSession session, List<QuestionRecord> questions, int first, int samples, GenerationOptions options, GenerationProgress progress, int[] right, JsonLinesWriter? lines, CancellationToken cancellation)
+    private static void Write(Utf8JsonWriter json, QuestionRecord question, EvaluatedAnswer answer)
     {
-        var requests = new GenerationRequest[questions.Count * samples];
-        for (var i = 0; i < questions.Count; i++)
-        {
-            var prompt = session.Encoder.Prompt(questions[i], questions[i].System ?? Prompts.SlowThinkingSystem);
-            for (var sample = 0; sample < samples; sample++)
-            {
-                requests[i * samples + sample] = new()
-                {
-                    Id = questions[i].Location,
-                    PromptIds = prompt.Ids,
-                    PixelValues = prompt.PixelValues,
-                    TileCount = prompt.TileCount,
-                    SampleNumber = (first + i) * samples + sample,
-                };
-            }
-        }
-        using var generator = new Generator(session.Model, GeneratorPlan.For(requests, options.MaximumNewTokens));
-        progress.Watch(generator, requests.Length);
-        var results = generator.Generate(requests, options, cancellation);
-        for (var i = 0; i < results.Length; i++)
-        {
-            var question = questions[i / samples];
-            var text = session.Processor.DecodeResponse(results[i].OutputIds);
-            var isRight = AnswerVerifier.Verify(text, question, results[i].FinishReason == FinishReason.Length);
-            right[first + i / samples] += isRight ? 1 : 0;
-            lines?.Write(json =>
-            {
-                question.WriteId(json);
-                json.WriteString("text", text);
-                json.WriteBoolean("correct", isRight);
-                json.WriteString("finish_reason", results[i].FinishReason == FinishReason.Stop ? "stop" : "length");
-            });
-        }
+        question.WriteId(json);
+        json.WriteString("text", answer.Text);
+        json.WriteBoolean("correct", answer.IsRight);
+        json.WriteString("finish_reason", answer.FinishReason == FinishReason.Stop ? "stop" : "length");
     }
 }

@@ -1,36 +1,48 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Sophia.Native.Data.Records;
 using Sophia.Native.Pipeline;
+using Sophia.Native.Pipeline.Evaluation;
 
 namespace Sophia.Native.Cli.Commands;
 
-/// <summary>pass@1 and pass@k with standard errors, over all questions and by subject and level.</summary>
+/// <summary>pass@k with standard errors for k = 1, 2, 4 and so on up to the answers drawn, over all questions and by what their records say of them.</summary>
 internal static class EvaluationTable
 {
-    private static readonly string[] Fields = ["subject", "level"];
+    /// <summary>Fields of MathVision, OlympiadBench and MathVista, whose are in its field <c>metadata</c>. The first two are told of every data set.</summary>
+    private static readonly string[] Fields =
+        ["subject", "level", "subfield", "difficulty", "question_type", "answer_type", "category", "task", "context", "grade", "skills", "language"];
+
+    private const int AlwaysTold = 2;
+
+    /// <summary>A longer text is no category.</summary>
+    private const int LongestValue = 80;
 
     public static void Print(CommandOutput output, List<QuestionRecord> questions, int[] right, int samples)
     {
-        var rows = Rows(questions, right, samples);
+        int[] depths = [.. Depths(samples)];
+        var rows = Rows(questions, right, samples, depths);
         foreach (var row in rows)
         {
-            var name = row.Field is null ? "all" : $"{row.Field} {row.Value}";
-            var any = samples == 1 ? "" : Invariant($"  pass@{samples} {row.Any.Value:0.0000} +- {row.Any.StandardError:0.0000}");
-            output.Line(Invariant($"{name,-44} pass@1 {row.One.Value:0.0000} +- {row.One.StandardError:0.0000}{any}  of {row.Questions}"));
+            var line = new StringBuilder($"{(row.Field is null ? "all" : $"{row.Field} {row.Value}"),-44}");
+            for (var i = 0; i < depths.Length; i++)
+                line.Append(CultureInfo.InvariantCulture, $" pass@{depths[i]} {row.Rates[i].Value:0.0000} +- {row.Rates[i].StandardError:0.0000} ");
+            output.Line(line.Append(CultureInfo.InvariantCulture, $" of {row.Questions}").ToString());
         }
         output.Json(json =>
         {
-            Write(json, rows[0], samples);
-            foreach (var field in Fields)
+            Write(json, rows[0], depths);
+            for (var i = 0; i < Fields.Length; i++)
             {
-                json.WriteStartObject(field);
-                foreach (var row in rows)
+                var own = rows.FindAll(row => row.Field == Fields[i]);
+                if (own.Count == 0 && i >= AlwaysTold)
+                    continue;
+                json.WriteStartObject(Fields[i]);
+                foreach (var row in own)
                 {
-                    if (row.Field != field)
-                        continue;
                     json.WriteStartObject(row.Value);
-                    Write(json, row, samples);
+                    Write(json, row, depths);
                     json.WriteEndObject();
                 }
                 json.WriteEndObject();
@@ -38,54 +50,80 @@ internal static class EvaluationTable
         });
     }
 
-    private static void Write(Utf8JsonWriter json, Row row, int samples)
+    /// <summary>The powers of two up to the number of answers, and that number.</summary>
+    private static IEnumerable<int> Depths(int samples)
     {
-        json.WriteNumber("questions", row.Questions);
-        json.WriteNumber("pass@1", row.One.Value);
-        json.WriteNumber("pass@1_standard_error", row.One.StandardError);
-        if (samples == 1)
-            return;
-        json.WriteNumber($"pass@{samples}", row.Any.Value);
-        json.WriteNumber($"pass@{samples}_standard_error", row.Any.StandardError);
+        for (var depth = 1; depth < samples; depth *= 2)
+            yield return depth;
+        yield return samples;
     }
 
-    /// <summary>The row of all questions, then those of each subject and each level.</summary>
-    private static List<Row> Rows(List<QuestionRecord> questions, int[] right, int samples)
+    private static void Write(Utf8JsonWriter json, Row row, int[] depths)
     {
-        var all = Enumerable.Range(0, questions.Count).ToList();
-        var rows = new List<Row> { Measure(null, "", all, right, samples) };
+        json.WriteNumber("questions", row.Questions);
+        for (var i = 0; i < depths.Length; i++)
+        {
+            json.WriteNumber($"pass@{depths[i]}", row.Rates[i].Value);
+            json.WriteNumber($"pass@{depths[i]}_standard_error", row.Rates[i].StandardError);
+        }
+    }
+
+    /// <summary>The row of all questions, then those of each value of each field. A question with several skills counts in the row of each.</summary>
+    private static List<Row> Rows(List<QuestionRecord> questions, int[] right, int samples, int[] depths)
+    {
+        var rows = new List<Row> { Measure(null, "", [.. Enumerable.Range(0, questions.Count)], right, samples, depths) };
         foreach (var field in Fields)
         {
-            foreach (var group in all.GroupBy(index => ValueOf(questions[index], field)).Where(group => group.Key.Length > 0).OrderBy(group => group.Key, StringComparer.Ordinal))
-                rows.Add(Measure(field, group.Key, [.. group], right, samples));
+            var groups = new SortedDictionary<string, List<int>>(StringComparer.Ordinal);
+            for (var i = 0; i < questions.Count; i++)
+            {
+                foreach (var value in ValuesOf(questions[i], field))
+                {
+                    if (!groups.TryGetValue(value, out var indices))
+                        groups.Add(value, indices = []);
+                    indices.Add(i);
+                }
+            }
+            foreach (var (value, indices) in groups)
+                rows.Add(Measure(field, value, indices, right, samples, depths));
         }
         return rows;
     }
 
-    /// <summary>The mean over questions of the share of right answers, and of whether any is right.</summary>
-    private static Row Measure(string? field, string value, List<int> indices, int[] right, int samples)
+    /// <summary>The means over questions of the unbiased estimates.</summary>
+    private static Row Measure(string? field, string value, List<int> indices, int[] right, int samples, int[] depths)
     {
-        var shares = new double[indices.Count];
-        var any = new double[indices.Count];
-        for (var i = 0; i < shares.Length; i++)
+        var rates = new Estimate[depths.Length];
+        var values = new double[indices.Count];
+        for (var k = 0; k < depths.Length; k++)
         {
-            shares[i] = (double)right[indices[i]] / samples;
-            any[i] = right[indices[i]] > 0 ? 1 : 0;
+            for (var i = 0; i < values.Length; i++)
+                values[i] = PassRate.Unbiased(samples, right[indices[i]], depths[k]);
+            rates[k] = Estimate.OfMean(values);
         }
-        return new(field, value, indices.Count, Estimate.OfMean(shares), Estimate.OfMean(any));
+        return new(field, value, indices.Count, rates);
     }
 
-    private static string ValueOf(QuestionRecord question, string field)
+    private static HashSet<string> ValuesOf(QuestionRecord question, string field)
     {
+        var values = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (name, value) in question.UnknownFields)
         {
-            if (name == field && value.ValueKind is JsonValueKind.String or JsonValueKind.Number)
-                return value.ToString();
+            if (name == field)
+                Add(values, value);
+            else if (name == "metadata" && value.ValueKind == JsonValueKind.Object && value.TryGetProperty(field, out var inner))
+                Add(values, inner);
         }
-        return "";
+        return values;
     }
 
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    private static void Add(HashSet<string> values, JsonElement value)
+    {
+        if (value.ValueKind is JsonValueKind.String or JsonValueKind.Number && value.ToString() is { Length: > 0 and <= LongestValue } text)
+            values.Add(text);
+        for (var i = 0; value.ValueKind == JsonValueKind.Array && i < value.GetArrayLength(); i++)
+            Add(values, value[i]);
+    }
 
-    private readonly record struct Row(string? Field, string Value, int Questions, Estimate One, Estimate Any);
+    private sealed record Row(string? Field, string Value, int Questions, Estimate[] Rates);
 }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Sophia.Native.Data.Records;
 using Sophia.Native.Models;
+using Sophia.Native.Pipeline.Evaluation;
 using Sophia.Native.Training.Recipes;
 using Sophia.Native.Training.Runs;
 
@@ -11,19 +12,22 @@ namespace Sophia.Native.Cli.Commands;
 /// <summary><c>sophia train</c>: training on trajectories or raw records by a recipe.</summary>
 internal static class TrainCommand
 {
+    /// <summary>What the metrics call the file of the command line.</summary>
+    private const string DataOption = "--data";
+
     public static Command Create()
     {
         var model = new Option<string>("--model") { Description = "checkpoint folder to start from", Required = true };
-        var data = new Option<string>("--data") { Description = "trajectories or raw records", Required = true };
+        var data = new Option<string?>(DataOption) { Description = "trajectories or raw records; beside the recipe's data_mix it takes part with weight 1, and may be left out" };
         var recipe = new Option<string>("--recipe") { Description = "recipe", Required = true };
-        var output = new Option<string>("--out") { Description = "new folder for metrics.jsonl and checkpoints", Required = true };
+        var output = new Option<string>("--out") { Description = "new folder for metrics.jsonl, TensorBoard's events and checkpoints", Required = true };
         var resume = new Option<bool>("--resume") { Description = "go on from the newest complete checkpoint in --out" };
         var command = new Command("train", "Trains a model on trajectories.") { model, data, recipe, output, resume };
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data)!, parsed.GetValue(recipe)!, parsed.GetValue(output)!, parsed.GetValue(resume), cancellation)));
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data), parsed.GetValue(recipe)!, parsed.GetValue(output)!, parsed.GetValue(resume), cancellation)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string folder, string data, string recipePath, string outputFolder, bool resume, CancellationToken cancellation)
+    private static int Run(ParseResult parsed, string folder, string? data, string recipePath, string outputFolder, bool resume, CancellationToken cancellation)
     {
         var output = new CommandOutput(parsed);
         var seed = SharedOptions.SeedOf(parsed);
@@ -32,13 +36,15 @@ internal static class TrainCommand
             OutputPlace.RequireFolder(outputFolder);
         else
             OutputPlace.RequireNewFolder(outputFolder, "choose another folder, or pass --resume to go on with this run");
-        var records = DataFile.Read(data);
+        var files = ReadFiles(data, recipePath, recipe);
+        var evaluationFiles = ReadEvaluationFiles(recipe);
         ParameterGroup[] trained = [.. Enum.GetValues<ParameterGroup>().Where(group => !recipe.Freeze.Contains(group))];
         using var session = ModelSession.Open(parsed, folder, trained);
-        var samples = ReadSamples(session, data, records, output);
+        var sources = files.ConvertAll(file => new SampleSource(file.Name, ReadSamples(session, file.Path, file.Records, output), file.Weight));
+        var evaluate = Evaluation(session, recipe, evaluationFiles, output);
         ProgressLine? line = null;
         var begin = Stopwatch.GetTimestamp();
-        var run = new TrainingRun(session.Model, recipe, samples, new()
+        var run = new TrainingRun(session.Model, recipe, sources, new()
         {
             OutputFolder = outputFolder,
             Resume = resume,
@@ -46,6 +52,7 @@ internal static class TrainCommand
             Layout = session.Layout,
             AddFiles = session.Processor.HasTokenizer ? session.Processor.Tokenizer.Save : null,
             Notice = output.Note,
+            Evaluate = evaluate,
             Progress = progress =>
             {
                 if (line is null)
@@ -73,7 +80,60 @@ internal static class TrainCommand
         return 0;
     }
 
-    private static List<Sample> ReadSamples(ModelSession session, string data, List<DataRecord> records, CommandOutput output)
+    /// <summary>The files that the run takes from: that of --data, then those of the recipe, all read before anything is written.</summary>
+    private static List<(string Name, string Path, List<DataRecord> Records, double Weight)> ReadFiles(string? data, string recipePath, Recipe recipe)
+    {
+        if (data is null && recipe.DataMix.Count == 0)
+            throw new UsageException($"--data: expected a file to train on, here or in {recipePath} under data_mix, found neither.");
+        var files = new List<(string Name, string Path, List<DataRecord> Records, double Weight)>();
+        if (data is not null)
+            files.Add((DataOption, data, DataFile.Read(data), 1));
+        foreach (var entry in recipe.DataMix)
+        {
+            if (data is not null && Path.GetFullPath(data) == entry.File.Path)
+                throw new UsageException($"--data {data}: the file stands in the recipe's data_mix too; leave one of them out.");
+            files.Add((entry.File.Name, entry.File.Path, DataFile.Read(entry.File.Path), entry.Weight));
+        }
+        return files;
+    }
+
+    private static (List<QuestionRecord> Questions, List<DataRecord> HeldOut) ReadEvaluationFiles(Recipe recipe)
+    {
+        var evaluation = recipe.Evaluation;
+        var questions = evaluation?.Questions is { } file ? DataFile.ReadQuestions(file.Path) : [];
+        if (evaluation is { Count: > 0 and var count } && count < questions.Count)
+            questions.RemoveRange(count, questions.Count - count);
+        return (questions, evaluation?.HeldOut is { } heldOut ? DataFile.Read(heldOut.Path) : []);
+    }
+
+    /// <summary>What the run calls after every so many steps; null where the recipe evaluates nothing.</summary>
+    private static Func<int, CancellationToken, IReadOnlyList<KeyValuePair<string, double>>>? Evaluation(ModelSession session, Recipe recipe, (List<QuestionRecord> Questions, List<DataRecord> HeldOut) files,
+        CommandOutput output)
+    {
+        if (recipe.Evaluation is not { } plan)
+            return null;
+        if (files.Questions.Count > 0)
+            session.RequireTokenizer();
+        var heldOut = files.HeldOut.Count == 0 ? [] : ReadSamples(session, plan.HeldOut!.Path, files.HeldOut, output, isEvaluation: true);
+        if (plan.HeldOut is not null && heldOut.Count == 0)
+            throw new InvalidDataException($"{plan.HeldOut.Path}: expected at least one record to evaluate on, found none (records with \"selected\": false are skipped).");
+        var options = session.Generation(new() { Temperature = 0f }, plan.MaximumNewTokens);
+        var evaluation = new TrainingEvaluation(session.Model, session.Encoder, files.Questions, heldOut, options);
+        return (step, cancellation) =>
+        {
+            if (files.Questions.Count > 0)
+            {
+                var progress = new GenerationProgress(new(output, $"evaluation after step {step}:", files.Questions.Count), options);
+                progress.Start();
+                evaluation.Evaluator.Generating = progress.Watch;
+            }
+            var values = evaluation.Measure(cancellation);
+            output.Note($"evaluation after step {step}: {string.Join(", ", values.Select(value => string.Create(CultureInfo.InvariantCulture, $"{value.Key} {value.Value:0.####}")))}");
+            return values;
+        };
+    }
+
+    private static List<Sample> ReadSamples(ModelSession session, string data, List<DataRecord> records, CommandOutput output, bool isEvaluation = false)
     {
         var samples = new List<Sample>();
         var skipped = 0;
@@ -88,7 +148,7 @@ internal static class TrainCommand
                 throw record.Error("a trajectory with \"response\", or a raw record with \"input_ids\"", "a question alone");
             samples.Add(session.Encoder.ToSample(record) with { Id = record.Location });
         }
-        output.Note($"{data}: {samples.Count} records to train on, {skipped} not selected.");
+        output.Note($"{data}: {samples.Count} records {(isEvaluation ? "held out" : "to train on")}, {skipped} not selected.");
         return samples;
     }
 }

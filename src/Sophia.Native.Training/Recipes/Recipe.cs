@@ -6,6 +6,9 @@ namespace Sophia.Native.Training.Recipes;
 /// <summary>A training configuration. Every value has a default; the JSON form is described in the README and an unknown key is an error.</summary>
 public sealed record Recipe
 {
+    /// <summary>What is optimized. With <see cref="ObjectiveKind.SupervisedFineTuning"/> ratio, clip bounds, behavior and divergence play no part.</summary>
+    public ObjectiveKind Objective { get; init; } = ObjectiveKind.Sophia;
+
     /// <summary>The ratio; where a record has no behavior log-probabilities and no snapshot is asked for, it is one.</summary>
     public ImportanceRatio Ratio { get; init; } = ImportanceRatio.Token;
 
@@ -63,8 +66,17 @@ public sealed record Recipe
     /// <summary>Steps between checkpoints; 0 for one at the end.</summary>
     public int CheckpointEvery { get; init; }
 
+    /// <summary>Steps between evaluations, of which there is one after the last step too; 0 for none.</summary>
+    public int EvaluateEvery { get; init; }
+
+    /// <summary>What an evaluation measures; null where there is none.</summary>
+    public EvaluationRecipe? Evaluation { get; init; }
+
     /// <summary>Whether every epoch visits the samples in another order.</summary>
     public bool Shuffle { get; init; } = true;
+
+    /// <summary>Files that sequences are taken from in the proportion of their weights; empty where a run takes all from one.</summary>
+    public IReadOnlyList<DataMixEntry> DataMix { get; init; } = [];
 
     /// <summary>Whether checkpoints store weights in bf16; the fp32 weights are then kept beside the optimizer's state.</summary>
     public bool SaveBFloat16 { get; init; }

@@ -26,9 +26,8 @@ internal static class RecipeReader
 
     private static Recipe Read(RecipeSection root)
     {
-        root.Refuse("data_mix", "eval_every");
         root.Allow("objective", "optimizer", "schedule", "gradient_clip", "steps", "epochs", "batch_sequences", "batch_tokens", "micro_batch_tokens", "max_sequence_tokens",
-            "recompute", "freeze", "checkpoint_every", "shuffle", "save_dtype");
+            "recompute", "freeze", "checkpoint_every", "eval_every", "evaluation", "shuffle", "data_mix", "save_dtype");
         if (root.Boolean("recompute", false))
             throw root.Fault("recompute", "false: activations are kept in this version");
         if (root.Has("steps") && root.Has("epochs"))
@@ -45,9 +44,12 @@ internal static class RecipeReader
             MicroBatchTokens = root.Integer("micro_batch_tokens", defaults.MicroBatchTokens, 1, 1 << 24),
             MaximumSequenceTokens = root.Integer("max_sequence_tokens", 0, 1, 1 << 24),
             CheckpointEvery = root.Integer("checkpoint_every", 0, 0, int.MaxValue),
+            EvaluateEvery = root.Integer("eval_every", 0, 0, int.MaxValue),
+            Evaluation = ReadEvaluation(root),
             Shuffle = root.Boolean("shuffle", defaults.Shuffle),
             SaveBFloat16 = root.Choice("save_dtype", defaults.SaveBFloat16, ("fp32", false), ("bf16", true)),
             Freeze = ReadFreeze(root, defaults.Freeze),
+            DataMix = ReadDataMix(root),
         };
         recipe = ReadObjective(root.Section("objective"), recipe);
         recipe = ReadOptimizer(root.Section("optimizer"), recipe, ReadClip(root, recipe.Optimizer.GradientClip));
@@ -57,7 +59,22 @@ internal static class RecipeReader
     private static Recipe ReadObjective(RecipeSection section, Recipe recipe)
     {
         section.Allow("name", "ratio", "behavior", "clip", "normalization", "kl");
-        section.Choice("name", 0, ("sophia", 0));
+        var objective = section.Choice("name", recipe.Objective, ("sophia", ObjectiveKind.Sophia), ("sft", ObjectiveKind.SupervisedFineTuning));
+        recipe = recipe with
+        {
+            Objective = objective,
+            Normalization = section.Choice("normalization", recipe.Normalization, ("token-mean", NormalizationMode.TokenMean), ("token-sum", NormalizationMode.TokenSum),
+                ("sequence-mean-token-sum", NormalizationMode.SequenceMeanTokenSum), ("sequence-mean-token-mean", NormalizationMode.SequenceMeanTokenMean), ("square", NormalizationMode.Square)),
+        };
+        if (objective == ObjectiveKind.SupervisedFineTuning)
+        {
+            foreach (var key in (ReadOnlySpan<string>)["ratio", "behavior", "clip", "kl"])
+            {
+                if (section.Has(key))
+                    throw section.Fault(key, "no such key beside \"name\": \"sft\", which has no ratio, no behavior policy and no divergence term (its keys are name and normalization)");
+            }
+            return recipe;
+        }
         var (low, high) = section.Bounds("clip", recipe.ClipLow, recipe.ClipHigh);
         if (low is not (null or (>= 0 and <= double.MaxValue)) || high is not (null or (>= 0 and <= double.MaxValue)) || low > high)
             throw section.Fault("clip", "two numbers of at least 0 (null for no bound), the lower one first");
@@ -67,8 +84,6 @@ internal static class RecipeReader
             Behavior = section.Choice("behavior", recipe.Behavior, ("record", BehaviorSource.Record), ("snapshot", BehaviorSource.Snapshot)),
             ClipLow = low,
             ClipHigh = high,
-            Normalization = section.Choice("normalization", recipe.Normalization, ("token-mean", NormalizationMode.TokenMean), ("token-sum", NormalizationMode.TokenSum),
-                ("sequence-mean-token-sum", NormalizationMode.SequenceMeanTokenSum), ("sequence-mean-token-mean", NormalizationMode.SequenceMeanTokenMean), ("square", NormalizationMode.Square)),
         };
         if (!section.Has("kl"))
             return recipe;
@@ -139,5 +154,40 @@ internal static class RecipeReader
             });
         }
         return groups;
+    }
+
+    private static IReadOnlyList<DataMixEntry> ReadDataMix(RecipeSection root)
+    {
+        const string Expected = "a list of {\"data\": FILE, \"weight\": NUMBER}, at least one";
+        if (!root.Has("data_mix"))
+            return [];
+        var entries = new List<DataMixEntry>();
+        foreach (var section in root.Sections("data_mix", Expected))
+        {
+            section.Allow("data", "weight");
+            var file = section.File("data") ?? throw section.Fault("data", "the path of a file, relative to the folder of the recipe");
+            var weight = section.Number("weight", 1, 0, 1e9);
+            if (weight == 0)
+                throw section.Fault("weight", "a number above 0; leave a file out that no step is to take from");
+            if (entries.Exists(known => known.File.Path == file.Path))
+                throw section.Fault("data", "each file once; give it the sum of its weights");
+            entries.Add(new(file, weight));
+        }
+        return entries.Count > 0 ? entries : throw root.Fault("data_mix", Expected);
+    }
+
+    private static EvaluationRecipe? ReadEvaluation(RecipeSection root)
+    {
+        var every = root.Integer("eval_every", 0, 0, int.MaxValue);
+        if (root.Has("evaluation") != (every > 0))
+            throw root.Fault(every > 0 ? "evaluation" : "eval_every", every > 0 ? "what is to be evaluated beside eval_every" : "how many steps lie between evaluations beside evaluation");
+        if (every == 0)
+            return null;
+        var section = root.Section("evaluation");
+        section.Allow("data", "held_out", "max_new_tokens", "count");
+        var (questions, heldOut) = (section.File("data"), section.File("held_out"));
+        if (questions is null && heldOut is null)
+            throw root.Fault("evaluation", "\"data\" (questions with answers) or \"held_out\" (trajectories), or both");
+        return new(questions, heldOut, section.Integer("max_new_tokens", 1024, 1, 1 << 20), section.Integer("count", 0, 0, int.MaxValue));
     }
 }

@@ -30,16 +30,6 @@ internal readonly struct RecipeSection
         }
     }
 
-    /// <summary>Throws for keys of the format that this version does not serve.</summary>
-    public void Refuse(params ReadOnlySpan<string> keys)
-    {
-        foreach (var key in keys)
-        {
-            if (Has(key))
-                throw new InvalidDataException($"{_path}: {_place}{key} is not served by this version; leave it out.");
-        }
-    }
-
     public bool Has(string key) => _element.ValueKind == JsonValueKind.Object && _element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
 
     public bool IsNull(string key) => _element.ValueKind == JsonValueKind.Object && _element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
@@ -111,6 +101,31 @@ internal readonly struct RecipeSection
         foreach (var item in value.EnumerateArray())
             texts.Add(item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Fault(key, "a list of names"));
         return texts;
+    }
+
+    /// <summary>A name that must be there.</summary>
+    public string Text(string key, string expected) =>
+        Has(key) && _element.GetProperty(key) is { ValueKind: JsonValueKind.String } value && value.GetString() is { Length: > 0 } text ? text : throw Fault(key, expected);
+
+    /// <summary>The objects of a list.</summary>
+    public IReadOnlyList<RecipeSection> Sections(string key, string expected)
+    {
+        var value = _element.GetProperty(key);
+        if (value.ValueKind != JsonValueKind.Array)
+            throw Fault(key, expected);
+        var sections = new List<RecipeSection>();
+        foreach (var item in value.EnumerateArray())
+            sections.Add(item.ValueKind == JsonValueKind.Object ? new(_path, $"{_place}{key}[{sections.Count}].", item) : throw Fault(key, expected));
+        return sections;
+    }
+
+    /// <summary>A file whose path is relative to the recipe's folder; null where the key is absent.</summary>
+    public RecipeFile? File(string key)
+    {
+        if (!Has(key))
+            return null;
+        var name = Text(key, "the path of a file, relative to the folder of the recipe");
+        return name.Contains('\0') ? throw Fault(key, "the path of a file") : new(name, Path.GetFullPath(name, Path.GetDirectoryName(Path.GetFullPath(_path))!));
     }
 
     public InvalidDataException Fault(string key, string expected) =>

@@ -10,12 +10,23 @@ namespace Sophia.Native.Training.Runs;
 /// <summary>A hash over all that decides a run: recipe, seed, samples and, where they are not Float32, the types of parameters and moments. A resumption with another one is refused.</summary>
 internal static class RunFingerprint
 {
-    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32)
+    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32, IReadOnlyList<SampleSource>? sources = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(Describe(recipe)));
         if (storage != ElementType.Float32 || recipe.Optimizer.Moments != ElementType.Float32)
             hash.AppendData(Encoding.UTF8.GetBytes($" {storage} {recipe.Optimizer.Moments}"));
+        // What has its usual value adds nothing, so that runs of before can be resumed.
+        if (recipe.Objective != ObjectiveKind.Sophia)
+            hash.AppendData(Encoding.UTF8.GetBytes($" {recipe.Objective}"));
+        if (recipe.EvaluateEvery > 0)
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $" {recipe.EvaluateEvery}")));
+        if (recipe.Evaluation is { } evaluation)
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $" {evaluation.Questions?.Name} {evaluation.HeldOut?.Name} {evaluation.MaximumNewTokens} {evaluation.Count}")));
+        foreach (var entry in recipe.DataMix)
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $" {entry.File.Name} {entry.Weight:R}")));
+        for (var i = 0; sources is { Count: > 1 } && i < sources.Count; i++)
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $" {sources[i].Samples.Count} {sources[i].Weight:R}")));
         Append<ulong>(hash, [seed, (ulong)samples.Count]);
         foreach (var sample in samples)
         {

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
 using Sophia.Native.Data.Records;
 using Sophia.Native.Models;
 using Sophia.Native.Objectives;
@@ -15,6 +14,7 @@ public sealed class TrainingRun
 {
     private readonly InternVL _model;
     private readonly Recipe _recipe;
+    private readonly IReadOnlyList<SampleSource> _sources;
     private readonly IReadOnlyList<Sample> _samples;
     private readonly TrainingRunOptions _options;
     private readonly string _checkpoints;
@@ -29,20 +29,42 @@ public sealed class TrainingRun
     /// <exception cref="ArgumentException">The model trains a group that the recipe freezes, or the other way round.</exception>
     /// <exception cref="InvalidDataException">A sample is too long, has nothing to train, lacks log-probabilities that the recipe needs, or has another temperature than the others.</exception>
     public TrainingRun(InternVL model, Recipe recipe, IReadOnlyList<Sample> samples, TrainingRunOptions options)
+        : this(model, recipe, [new SampleSource("samples", samples, 1)], options)
+    {
+    }
+
+    /// <summary>Prepares a run over several sources; nothing is written before <see cref="Execute"/>.</summary>
+    /// <param name="model">The model, whose parameter set trains what the recipe does not freeze.</param>
+    /// <param name="recipe">The recipe; its <see cref="Recipe.DataMix"/> is not looked at: who reads the files hands them over as sources.</param>
+    /// <param name="sources">At least one source.</param>
+    /// <param name="options">Folder, seed, callbacks.</param>
+    /// <exception cref="ArgumentException">The model trains a group that the recipe freezes, or the other way round; two sources have one name, or a weight is not above 0.</exception>
+    /// <exception cref="InvalidDataException">A source is empty, or a sample is too long, has nothing to train, lacks log-probabilities that the recipe needs, or has another temperature than the others.</exception>
+    public TrainingRun(InternVL model, Recipe recipe, IReadOnlyList<SampleSource> sources, TrainingRunOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(recipe);
-        ArgumentNullException.ThrowIfNull(samples);
+        ArgumentNullException.ThrowIfNull(sources);
         ArgumentNullException.ThrowIfNull(options);
         _model = model;
-        _samples = samples;
         _options = options;
-        _recipe = recipe with { Ratio = EffectiveRatio(recipe) };
+        _sources = sources;
+        var samples = Gather(sources);
+        if (recipe.Objective == ObjectiveKind.SupervisedFineTuning)
+        {
+            _samples = Unweighted(samples);
+            _recipe = recipe with { Ratio = ImportanceRatio.One, ClipLow = null, ClipHigh = null, Divergence = DivergenceEstimator.None };
+        }
+        else
+        {
+            _samples = samples;
+            _recipe = recipe with { Ratio = EffectiveRatio(recipe) };
+        }
         _checkpoints = Path.Combine(options.OutputFolder, "checkpoints");
         CheckGroups();
         CheckSamples();
         _temperature = SharedTemperature();
-        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, samples, model.Parameters.Storage);
+        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, _samples, model.Parameters.Storage, sources);
     }
 
     /// <summary>Trains to the end; returns the folder of the last checkpoint.</summary>
@@ -57,34 +79,39 @@ public sealed class TrainingRun
         Directory.CreateDirectory(_checkpoints);
         // Before anything else: what this run clears away may be in use by another one.
         using var runLock = new FolderLock(_options.OutputFolder, "the run");
-        using var metrics = new MetricsFile(Path.Combine(_options.OutputFolder, "metrics.jsonl"));
+        using var log = new RunLog(_options.OutputFolder);
         AtomicFile.FlushFolder(_options.OutputFolder);
         var newest = TrainingCheckpoint.FindNewest(_checkpoints);
         if (newest is not null)
             TrainingCheckpoint.Read(newest, trainer, _fingerprint);
-        metrics.CutAfter(trainer.Optimizer.StepCount);
-        var planner = new BatchPlanner(_samples, _recipe, _options.Seed);
-        if (planner.RepeatsWithinAStep)
-            _options.Notice?.Invoke($"A batch holds more than all {_samples.Count} records, so that a step takes some of them several times.");
+        log.Begin(trainer.Optimizer.StepCount);
+        var planner = new BatchPlanner(_samples, _sources, _recipe, _options.Seed);
+        if (planner.FindRepeatedSource() is >= 0 and var repeated)
+            _options.Notice?.Invoke($"A batch holds more than all {_sources[repeated].Samples.Count} records{(_sources.Count > 1 ? $" of {_sources[repeated].Name}" : "")}, so that a step takes some of them several times.");
         var snapshots = !NeedsSnapshots ? []
             : newest is null ? PolicySnapshots.Take(_options.OutputFolder, trainer, _samples)
             : PolicySnapshots.Read(_options.OutputFolder, _samples);
+        // A run that was stopped while it evaluated owes that evaluation.
+        if (newest is not null && IsEvaluated(trainer.Optimizer.StepCount, planner.TotalSteps) && log.LastEvaluation < trainer.Optimizer.StepCount)
+            Evaluate(trainer.Optimizer.StepCount, log, cancellation);
         for (var step = 1; step <= planner.TotalSteps; step++)
         {
             var batch = planner.Next();
             if (step <= trainer.Optimizer.StepCount)
                 continue;
-            Step(trainer, batch, snapshots, step, planner.TotalSteps, metrics);
+            Step(trainer, batch, planner.Counts, snapshots, step, planner.TotalSteps, log);
             var interrupted = cancellation.IsCancellationRequested;
+            var isOwed = IsEvaluated(step, planner.TotalSteps) && (interrupted || !TryEvaluate(step, log, cancellation));
+            interrupted |= isOwed;
             if (interrupted || step == planner.TotalSteps || (_recipe.CheckpointEvery > 0 && step % _recipe.CheckpointEvery == 0))
-                newest = Save(trainer, metrics);
-            if (interrupted && step < planner.TotalSteps)
+                newest = Save(trainer, log);
+            if (interrupted && (isOwed || step < planner.TotalSteps))
                 throw new OperationCanceledException($"Interrupted after step {step} of {planner.TotalSteps}; its state is in {newest}.", cancellation);
         }
-        return newest ?? Save(trainer, metrics);
+        return newest ?? Save(trainer, log);
     }
 
-    private void Step(Trainer trainer, IReadOnlyList<int> batch, float[][] snapshots, int step, int totalSteps, MetricsFile metrics)
+    private void Step(Trainer trainer, IReadOnlyList<int> batch, ReadOnlySpan<int> sourceCounts, float[][] snapshots, int step, int totalSteps, RunLog log)
     {
         var samples = new Sample[batch.Count];
         var batchSnapshots = new float[snapshots.Length == 0 ? 0 : batch.Count][];
@@ -103,40 +130,51 @@ public sealed class TrainingRun
         if (!report.IsFinite)
         {
             var place = NonFinitePlace.Find(trainer, samples);
-            var saved = Save(trainer, metrics);
+            var saved = Save(trainer, log);
             throw new TrainingDivergedException($"Step {step}: expected a finite loss and gradient, found loss {report.Loss} and gradient norm {report.GradientNorm} ({place};"
                 + $" samples '{samples[0].Id}' to '{samples[^1].Id}'). The parameters before the step are in {saved}.");
         }
-        metrics.Write(json =>
-        {
-            var block = trainer.Metrics;
-            json.WriteNumber("step", step);
-            json.WriteNumber("loss", report.Loss);
-            json.WriteNumber("grad_norm", report.GradientNorm);
-            json.WriteNumber("lr", learningRate);
-            json.WriteNumber("tokens", tokens);
-            json.WriteNumber("trained_tokens", block.Tokens);
-            json.WriteNumber("seconds", seconds);
-            WriteFinite(json, "entropy", block.Entropy);
-            WriteFinite(json, "ratio_mean", block.RatioMean);
-            WriteFinite(json, "ratio_max", block.RatioMaximum);
-            WriteFinite(json, "ratio_p50", block.RatioPercentile(0.5));
-            WriteFinite(json, "ratio_p95", block.RatioPercentile(0.95));
-            WriteFinite(json, "clip_fraction", block.ClipFraction);
-            WriteFinite(json, "behavior_kl", block.BehaviorDivergence);
-            WriteFinite(json, "reference_kl", block.ReferenceDivergence);
-            WriteFinite(json, "effective_sample_share", block.EffectiveSampleShare);
-        });
+        var block = trainer.Metrics;
+        log.WriteStep(step,
+        [
+            new("loss", report.Loss), new("grad_norm", report.GradientNorm), new("lr", learningRate), new("tokens", tokens), new("trained_tokens", block.Tokens), new("seconds", seconds),
+            new("entropy", block.Entropy), new("ratio_mean", block.RatioMean), new("ratio_max", block.RatioMaximum), new("ratio_p50", block.RatioPercentile(0.5)),
+            new("ratio_p95", block.RatioPercentile(0.95)), new("clip_fraction", block.ClipFraction), new("behavior_kl", block.BehaviorDivergence),
+            new("reference_kl", block.ReferenceDivergence), new("effective_sample_share", block.EffectiveSampleShare),
+        ], CountsByName(sourceCounts));
         _options.Progress?.Invoke(new(step, totalSteps, report, learningRate, tokens / Math.Max(seconds, 1e-9)));
     }
 
-    /// <summary>A ratio before clipping may exceed the numbers, which is no reason to stop: JSON has no word for it but null.</summary>
-    private static void WriteFinite(Utf8JsonWriter json, string name, double value)
+    private List<KeyValuePair<string, double>> CountsByName(ReadOnlySpan<int> counts)
     {
-        if (double.IsFinite(value))
-            json.WriteNumber(name, value);
-        else
-            json.WriteNull(name);
+        var named = new List<KeyValuePair<string, double>>();
+        for (var i = 0; counts.Length > 1 && i < counts.Length; i++)
+            named.Add(new(_sources[i].Name, counts[i]));
+        return named;
+    }
+
+    /// <summary>Whether the policy is evaluated after a step: every so many, and after the last.</summary>
+    private bool IsEvaluated(int step, int totalSteps) => _options.Evaluate is not null && _recipe.EvaluateEvery > 0 && (step % _recipe.EvaluateEvery == 0 || step == totalSteps);
+
+    /// <summary>False where the run is interrupted meanwhile; nothing is written then.</summary>
+    private bool TryEvaluate(int step, RunLog log, CancellationToken cancellation)
+    {
+        try
+        {
+            Evaluate(step, log, cancellation);
+            return true;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private void Evaluate(int step, RunLog log, CancellationToken cancellation)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var values = _options.Evaluate!(step, cancellation);
+        log.WriteEvaluation(step, [new("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds), .. values]);
     }
 
     /// <summary>With the initial policy as reference its log-probabilities take the place of the record's.</summary>
@@ -148,9 +186,9 @@ public sealed class TrainingRun
         || (_recipe.Divergence != DivergenceEstimator.None && _recipe.Reference == ReferenceSource.Initial);
 
     /// <summary>The metrics first, so that they are never behind the checkpoint that a resumption cuts them to.</summary>
-    private string Save(Trainer trainer, MetricsFile metrics)
+    private string Save(Trainer trainer, RunLog log)
     {
-        metrics.FlushToDisk();
+        log.FlushToDisk();
         return TrainingCheckpoint.Write(_checkpoints, trainer, _options.Layout, _recipe.SaveBFloat16, _fingerprint, _options.AddFiles);
     }
 
@@ -186,6 +224,23 @@ public sealed class TrainingRun
         };
     }
 
+    private static List<Sample> Gather(IReadOnlyList<SampleSource> sources)
+    {
+        var samples = new List<Sample>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var source in sources)
+        {
+            if (!(source.Weight > 0 && double.IsFinite(source.Weight)))
+                throw new ArgumentException($"{source.Name}: expected a weight above 0, found {source.Weight}.", nameof(sources));
+            if (!names.Add(source.Name))
+                throw new ArgumentException($"{source.Name}: expected another name for every source, found this one twice.", nameof(sources));
+            if (source.Samples.Count == 0 && sources.Count > 1)
+                throw new InvalidDataException($"{source.Name}: expected at least one record to train on, found none (records with \"selected\": false are skipped): leave the file out of the mix.");
+            samples.AddRange(source.Samples);
+        }
+        return samples;
+    }
+
     /// <summary>A ratio that needs log mu is one where the records have none and no snapshot is asked for; said once.</summary>
     private ImportanceRatio EffectiveRatio(Recipe recipe)
     {
@@ -200,6 +255,31 @@ public sealed class TrainingRun
             throw new InvalidDataException($"Expected behavior_logprobs in every record or in none, found them in {known} of {_samples.Count}: set \"behavior\": \"snapshot\", or \"ratio\": \"one\".");
         _options.Notice?.Invoke($"The records have no behavior_logprobs and the recipe asks for no snapshot: the ratio is one instead of {recipe.Ratio.ToString().ToLowerInvariant()}.");
         return ImportanceRatio.One;
+    }
+
+    /// <summary>The samples without what supervised fine-tuning does not look at; that a weight is passed over is said once.</summary>
+    private List<Sample> Unweighted(IReadOnlyList<Sample> samples)
+    {
+        var unweighted = new List<Sample>(samples.Count);
+        var weighted = 0;
+        foreach (var sample in samples)
+        {
+            weighted += HasWeight(sample) ? 1 : 0;
+            unweighted.Add(sample with { TokenWeights = null, BehaviorLogProbabilities = null, ReferenceLogProbabilities = null, Temperature = 1f });
+        }
+        if (weighted > 0)
+            _options.Notice?.Invoke($"{weighted} of {samples.Count} records have a reward or token weights other than 1: the objective sft trains on all of them alike.");
+        return unweighted;
+    }
+
+    private static bool HasWeight(Sample sample)
+    {
+        for (var i = 1; sample.LossMask is not null && sample.TokenWeights is not null && i < sample.Length; i++)
+        {
+            if (sample.LossMask[i] && sample.TokenWeights[i] != 1f)
+                return true;
+        }
+        return false;
     }
 
     private void CheckSamples()

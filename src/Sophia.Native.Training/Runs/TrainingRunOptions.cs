@@ -1,11 +1,12 @@
 using Sophia.Native.Models.Files;
+using Sophia.Native.Training.Recipes;
 
 namespace Sophia.Native.Training.Runs;
 
 /// <summary>What a run needs besides model, recipe and samples.</summary>
 public sealed record TrainingRunOptions
 {
-    /// <summary>OUT: metrics.jsonl and checkpoints/.</summary>
+    /// <summary>OUT: metrics.jsonl, TensorBoard's events and checkpoints/.</summary>
     public required string OutputFolder { get; init; }
 
     /// <summary>Go on from the newest complete checkpoint, or from the beginning where there is none.</summary>
@@ -19,6 +20,12 @@ public sealed record TrainingRunOptions
 
     /// <summary>Adds files to a checkpoint's folder, such as those of the tokenizer.</summary>
     public Action<string>? AddFiles { get; init; }
+
+    /// <summary>
+    /// Measures the policy after a step, as often as <see cref="Recipe.EvaluateEvery"/> says: names and values for metrics.jsonl and TensorBoard. It must leave parameters and optimizer alone, and throw
+    /// <see cref="OperationCanceledException"/> when it is canceled; a resumed run then calls it again for that step.
+    /// </summary>
+    public Func<int, CancellationToken, IReadOnlyList<KeyValuePair<string, double>>>? Evaluate { get; init; }
 
     /// <summary>Called after every step.</summary>
     public Action<TrainingProgress>? Progress { get; init; }

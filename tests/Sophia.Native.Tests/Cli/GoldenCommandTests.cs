@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Sophia.Native.Conformance.Golden;
+using Sophia.Native.Objectives;
+using Sophia.Native.Reference;
 
 namespace Sophia.Native.Tests.Cli;
 
@@ -26,6 +28,35 @@ public sealed class GoldenCommandTests() : GoldenCommands(ElementType.Float32)
                 sum += Math.Exp(logit / 0.5);
             Assert.Equal(row[ids[i]] / 0.5 - Math.Log(sum), found[i].GetDouble(), 2 * GoldenTolerances.Of(ElementType.Float32).LogProbabilityAbsolute);
         }
+    }
+
+    [Theory]
+    [InlineData("token-mean", NormalizationMode.TokenMean)]
+    [InlineData("token-sum", NormalizationMode.TokenSum)]
+    [InlineData("sequence-mean-token-sum", NormalizationMode.SequenceMeanTokenSum)]
+    [InlineData("sequence-mean-token-mean", NormalizationMode.SequenceMeanTokenMean)]
+    [InlineData("square", NormalizationMode.Square)]
+    public async Task Supervised_fine_tuning_reports_the_negative_log_likelihood_of_the_reference(string name, NormalizationMode mode)
+    {
+        var recipe = TemporaryFile("recipe.json", $$"""{"steps": 2, "batch_sequences": 4, "freeze": [], "objective": {"name": "sft", "normalization": "{{name}}" } }""");
+        var run = TemporaryPath(name);
+        // Rewards, log-probabilities and temperatures of the records play no part.
+        await CommandLine.Succeed("train", "--model", Model, "--data", WriteSamples(",\"temperature\":0.5"), "--recipe", recipe, "--out", run);
+        var losses = File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(line => JsonElement.Parse(line).GetProperty("loss").GetDouble()).ToArray();
+        var (logProbabilities, mask, offsets) = (new List<float>(), new List<byte>(), new List<int> { 0 });
+        for (var s = 0; s < 4; s++)
+        {
+            logProbabilities.AddRange(Floats($"s{s}.logp"));
+            mask.AddRange(Floats($"s{s}.mask").Select(value => (byte)value));
+            offsets.Add(mask.Count);
+        }
+        var normalizers = new double[mask.Count];
+        ReferenceOperations.LossNormalizers(normalizers, mask.ToArray(), offsets.ToArray(), (ReferenceNormalization)mode);
+        var expected = 0.0;
+        for (var n = 0; n < normalizers.Length; n++)
+            expected -= normalizers[n] * logProbabilities[n];
+        Assert.InRange(losses[0] / expected, 1 - 1e-5, 1 + 1e-5);
+        Assert.True(losses[1] < losses[0]);
     }
 
     [Theory]

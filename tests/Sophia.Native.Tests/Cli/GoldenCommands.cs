@@ -80,6 +80,12 @@ public abstract class GoldenCommands(ElementType storage, params string[] option
         await CommandLine.Succeed(["score", "--model", Path.Combine(output, "checkpoints", "step-00000002"), "--data", records, "--out", _folder.File("after.jsonl"), .. options]);
     }
 
+    /// <summary>A file in this test's own folder.</summary>
+    protected string TemporaryFile(string name, string content) => _folder.Write(name, content);
+
+    /// <summary>A path in this test's own folder where nothing stands yet.</summary>
+    protected string TemporaryPath(string name) => _folder.File(name);
+
     /// <summary>A golden tensor of numbers.</summary>
     protected float[] Floats(string name) => GoldenModel.Floats(_tensors, name);
 

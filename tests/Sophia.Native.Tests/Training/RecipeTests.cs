@@ -89,10 +89,38 @@ public sealed class RecipeTests : IDisposable
     }
 
     [Fact]
+    public void Files_of_a_recipe_are_relative_to_its_folder()
+    {
+        var recipe = Load("""
+            {"data_mix": [{"data": "traces.jsonl", "weight": 0.25}, {"data": "sub/vqa.jsonl"}],
+             "eval_every": 5, "evaluation": {"data": "../questions.jsonl", "held_out": "held.jsonl", "max_new_tokens": 64, "count": 10}}
+            """);
+        Assert.Equal([new(new("traces.jsonl", _folder.File("traces.jsonl")), 0.25), new(new("sub/vqa.jsonl", _folder.File("sub/vqa.jsonl")), 1)], recipe.DataMix);
+        Assert.Equal(5, recipe.EvaluateEvery);
+        Assert.Equal(new(new("../questions.jsonl", Path.GetFullPath(_folder.File("../questions.jsonl"))), new("held.jsonl", _folder.File("held.jsonl")), 64, 10), recipe.Evaluation);
+        Assert.Null(Load("{}").Evaluation);
+    }
+
+    [Fact]
+    public void Supervised_fine_tuning_takes_a_normalization_and_nothing_else()
+    {
+        var recipe = Load("""{"objective":{"name":"sft","normalization":"square"}}""");
+        Assert.Equal((ObjectiveKind.SupervisedFineTuning, NormalizationMode.Square), (recipe.Objective, recipe.Normalization));
+        Assert.Equal(ObjectiveKind.Sophia, Load("{}").Objective);
+    }
+
+    [Theory]
+    [InlineData("\"ratio\":\"one\"", "objective.ratio: expected no such key beside \"name\": \"sft\"")]
+    [InlineData("\"clip\":[0.8,1.28]", "objective.clip: expected no such key beside \"name\": \"sft\"")]
+    [InlineData("\"behavior\":\"snapshot\"", "objective.behavior: expected no such key beside \"name\": \"sft\"")]
+    [InlineData("\"kl\":{}", "objective.kl: expected no such key beside \"name\": \"sft\"")]
+    public void Keys_of_the_policy_objective_are_refused_beside_sft(string key, string message) => Refused($$"""{"objective":{"name":"sft",{{key}} } }""", message);
+
+    [Fact]
     public void Clipping_is_turned_off_by_null() => Assert.Equal(double.PositiveInfinity, Load("{\"gradient_clip\":null}").Optimizer.GradientClip);
 
     [Theory]
-    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, recompute, freeze, checkpoint_every, shuffle, save_dtype.")]
+    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, recompute, freeze, checkpoint_every, eval_every, evaluation, shuffle, data_mix, save_dtype.")]
     [InlineData("{\"objective\":{\"Ratio\":\"one\"}}", "unknown key objective.Ratio; known are name, ratio, behavior, clip, normalization, kl.")]
     [InlineData("{\"objective\":{\"kl\":{\"beta\":1}}}", "unknown key objective.kl.beta; known are estimator, coefficient, reference.")]
     [InlineData("{\"optimizer\":{\"lr\":1}}", "unknown key optimizer.lr; known are name, learning_rate, betas, epsilon, weight_decay, moments.")]
@@ -102,7 +130,7 @@ public sealed class RecipeTests : IDisposable
     [Theory]
     [InlineData("[]", "the recipe: expected an object, found Array.")]
     [InlineData("{\"objective\":\"sophia\"}", "objective: expected an object, found String.")]
-    [InlineData("{\"objective\":{\"name\":\"ppo\"}}", "objective.name: expected \"sophia\", found \"ppo\".")]
+    [InlineData("{\"objective\":{\"name\":\"ppo\"}}", "objective.name: expected \"sophia\" or \"sft\", found \"ppo\".")]
     [InlineData("{\"objective\":{\"ratio\":1}}", "objective.ratio: expected \"one\" or \"token\" or \"sequence\" or \"multiple\", found 1.")]
     [InlineData("{\"objective\":{\"behavior\":\"both\"}}", "objective.behavior: expected \"record\" or \"snapshot\", found \"both\".")]
     [InlineData("{\"objective\":{\"clip\":0.2}}", "objective.clip: expected a list of two numbers, found 0.2.")]
@@ -139,8 +167,21 @@ public sealed class RecipeTests : IDisposable
     [InlineData("{\"freeze\":[\"head\"]}", "freeze: expected a list of vision, projector or decoder, found [\"head\"].")]
     [InlineData("{\"checkpoint_every\":-1}", "checkpoint_every: expected a whole number from 0")]
     [InlineData("{\"save_dtype\":\"fp16\"}", "save_dtype: expected \"fp32\" or \"bf16\", found \"fp16\".")]
-    [InlineData("{\"data_mix\":[]}", "data_mix is not served by this version; leave it out.")]
-    [InlineData("{\"eval_every\":1}", "eval_every is not served by this version; leave it out.")]
+    [InlineData("{\"data_mix\":[]}", "data_mix: expected a list of {\"data\": FILE, \"weight\": NUMBER}, at least one, found [].")]
+    [InlineData("{\"data_mix\":{}}", "data_mix: expected a list of {\"data\": FILE, \"weight\": NUMBER}, at least one, found {}.")]
+    [InlineData("{\"data_mix\":[\"a\"]}", "data_mix: expected a list of {\"data\": FILE, \"weight\": NUMBER}, at least one, found [\"a\"].")]
+    [InlineData("{\"data_mix\":[{\"weight\":1}]}", "data_mix[0].data: expected the path of a file, relative to the folder of the recipe.")]
+    [InlineData("{\"data_mix\":[{\"data\":\"\"}]}", "data_mix[0].data: expected the path of a file, relative to the folder of the recipe, found \"\".")]
+    [InlineData("{\"data_mix\":[{\"data\":\"a\"},{\"data\":\"b\",\"weight\":0}]}", "data_mix[1].weight: expected a number above 0; leave a file out that no step is to take from, found 0.")]
+    [InlineData("{\"data_mix\":[{\"data\":\"a\",\"weight\":-1}]}", "data_mix[0].weight: expected a number from 0 to 1000000000, found -1.")]
+    [InlineData("{\"data_mix\":[{\"data\":\"a\"},{\"data\":\"./a\"}]}", "data_mix[1].data: expected each file once; give it the sum of its weights, found \"./a\".")]
+    [InlineData("{\"data_mix\":[{\"data\":\"a\",\"share\":1}]}", "unknown key data_mix[0].share; known are data, weight.")]
+    [InlineData("{\"eval_every\":1}", "evaluation: expected what is to be evaluated beside eval_every.")]
+    [InlineData("{\"eval_every\":-1}", "eval_every: expected a whole number from 0")]
+    [InlineData("{\"evaluation\":{\"data\":\"a\"}}", "eval_every: expected how many steps lie between evaluations beside evaluation.")]
+    [InlineData("{\"eval_every\":1,\"evaluation\":{}}", "evaluation: expected \"data\" (questions with answers) or \"held_out\" (trajectories), or both, found {}.")]
+    [InlineData("{\"eval_every\":1,\"evaluation\":{\"data\":\"a\",\"max_new_tokens\":0}}", "evaluation.max_new_tokens: expected a whole number from 1")]
+    [InlineData("{\"eval_every\":1,\"evaluation\":{\"every\":1}}", "unknown key evaluation.every; known are data, held_out, max_new_tokens, count.")]
     [InlineData("{\n\"steps\":1,,\n}", "expected JSON, found a fault at line 2")]
     [InlineData("{\"steps\":1,\"steps\":2}", "expected JSON, found a fault at line")]
     [InlineData("", "expected JSON, found a fault at line 1")]

@@ -16,11 +16,17 @@ internal static partial class RunFolder
     };
 
     public static string Execute(string folder, Recipe recipe, IReadOnlyList<Sample> samples, bool resume = false, ulong seed = 0, Action<TrainingProgress>? progress = null,
-        Action<string>? notice = null, Action<TinyModel>? prepare = null, CancellationTokenSource? interruption = null, int threads = 1, ElementType storage = ElementType.Float32)
+        Action<string>? notice = null, Action<TinyModel>? prepare = null, CancellationTokenSource? interruption = null, int threads = 1, ElementType storage = ElementType.Float32, Func<int, CancellationToken, IReadOnlyList<KeyValuePair<string, double>>>? evaluate = null) =>
+        Execute(folder, recipe, [new SampleSource("samples", samples, 1)], resume, seed, progress, notice, prepare, interruption, threads, storage, evaluate);
+
+    public static string Execute(string folder, Recipe recipe, IReadOnlyList<SampleSource> sources, bool resume = false, ulong seed = 0, Action<TrainingProgress>? progress = null,
+        Action<string>? notice = null, Action<TinyModel>? prepare = null, CancellationTokenSource? interruption = null, int threads = 1, ElementType storage = ElementType.Float32,
+        Func<int, CancellationToken, IReadOnlyList<KeyValuePair<string, double>>>? evaluate = null)
     {
         using var tiny = new TinyModel([.. TinyModel.AllGroups.Except(recipe.Freeze)], threads: threads, storage: storage);
         prepare?.Invoke(tiny);
-        return new TrainingRun(tiny.Model, recipe, samples, new() { OutputFolder = folder, Resume = resume, Seed = seed, Progress = progress, Notice = notice }).Execute(interruption?.Token ?? TestContext.Current.CancellationToken);
+        return new TrainingRun(tiny.Model, recipe, sources, new() { OutputFolder = folder, Resume = resume, Seed = seed, Progress = progress, Notice = notice, Evaluate = evaluate })
+            .Execute(interruption?.Token ?? TestContext.Current.CancellationToken);
     }
 
     public static string Checkpoints(string folder) => Path.Combine(folder, "checkpoints");

@@ -155,6 +155,8 @@ public sealed class TrainingRunTests : IDisposable
                 Native.Training.AdamWOptions value => value with { Epsilon = 1 },
                 Native.Training.LearningRateSchedule value => value with { FinalFraction = 1 },
                 IReadOnlyList<ParameterGroup> => (ParameterGroup[])[],
+                IReadOnlyList<DataMixEntry> => (DataMixEntry[])[new(new("a", "/a"), 1)],
+                null when property.PropertyType == typeof(EvaluationRecipe) => new EvaluationRecipe(new("a", "/a"), null, 1, 0),
                 var value => throw new InvalidOperationException($"{property.Name}: {value}"),
             };
             property.SetValue(recipe, other);
@@ -162,6 +164,23 @@ public sealed class TrainingRunTests : IDisposable
         }
         Assert.NotEqual(known, RunFingerprint.Of(new() { Optimizer = new() { Moments = ElementType.BFloat16 } }, 0, Samples));
         Assert.NotEqual(known, RunFingerprint.Of(new(), 0, Samples, ElementType.BFloat16));
+    }
+
+    [Fact]
+    public void Supervised_fine_tuning_looks_at_no_weight_and_no_temperature()
+    {
+        var notices = new List<string>();
+        Sample[] plain = [.. Samples.Select(sample => sample with { TokenWeights = null })];
+        Sample[] warm = [.. Samples.Select(sample => sample with { Temperature = 0.5f })];
+        RunFolder.Execute(_folder.File("policy"), RunFolder.Recipe, plain, notice: notices.Add);
+        Assert.Empty(notices);
+        var recipe = RunFolder.Recipe with { Objective = ObjectiveKind.SupervisedFineTuning, Ratio = Native.Objectives.ImportanceRatio.Token, Divergence = Native.Objectives.DivergenceEstimator.K3 };
+        RunFolder.Execute(_folder.File("supervised"), recipe, warm, notice: notices.Add);
+        Assert.Equal("7 of 7 records have a reward or token weights other than 1: the objective sft trains on all of them alike.", Assert.Single(notices));
+        Assert.Equal(RunFolder.Metrics(_folder.File("policy")), RunFolder.Metrics(_folder.File("supervised")));
+        RunFolder.Execute(_folder.File("weighted"), RunFolder.Recipe, Samples);
+        Assert.NotEqual(RunFolder.Metrics(_folder.File("weighted")), RunFolder.Metrics(_folder.File("supervised")));
+        Assert.Throws<InvalidDataException>(() => RunFolder.Execute(_folder.File("supervised"), RunFolder.Recipe, plain, resume: true));
     }
 
     [Fact]
