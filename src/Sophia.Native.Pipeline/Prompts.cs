@@ -78,7 +78,7 @@ public static class Prompts
     public static string ForPolicy(QuestionRecord question)
     {
         ArgumentNullException.ThrowIfNull(question);
-        return QuestionWithOptions(question.Question, question.Options) + "\n" + AnswerInstruction;
+        return AnswerForm.Ask(question) + "\n" + AnswerInstruction;
     }
 
     /// <summary>The question without image markers, and its options with letters.</summary>
@@ -114,7 +114,7 @@ public static class Prompts
         return trajectory.Question.System ?? (HasThought(trajectory.Response) ? SlowThinkingSystem : null);
     }
 
-    /// <summary>Removes &lt;image&gt;, &lt;image1&gt; and so on; the images themselves stand before the text.</summary>
+    /// <summary>Removes &lt;image&gt;, &lt;image1&gt;, &lt;image_1&gt;, &lt;img_1&gt; and so on; the images themselves stand before the text.</summary>
     public static string WithoutImageMarkers(string question)
     {
         ArgumentNullException.ThrowIfNull(question);
@@ -122,11 +122,14 @@ public static class Prompts
         int from = 0;
         while (from < question.Length)
         {
-            int marker = question.IndexOf("<image", from, StringComparison.Ordinal);
+            int marker = question.IndexOf("<im", from, StringComparison.Ordinal);
             if (marker < 0) break;
-            int end = marker + "<image".Length;
-            while (end < question.Length && char.IsAsciiDigit(question[end])) end++;
-            bool closed = end < question.Length && question[end] == '>';
+            ReadOnlySpan<char> rest = question.AsSpan(marker);
+            int end = marker + (rest.StartsWith("<image") ? "<image".Length : rest.StartsWith("<img_") ? "<img".Length : "<im".Length);
+            bool isName = end > marker + "<im".Length;
+            if (isName && end < question.Length && question[end] == '_') end++;
+            while (isName && end < question.Length && char.IsAsciiDigit(question[end])) end++;
+            bool closed = isName && end < question.Length && question[end] == '>';
             text.Append(question.AsSpan(from, (closed ? marker : end) - from));
             from = closed ? end + 1 : end;
         }

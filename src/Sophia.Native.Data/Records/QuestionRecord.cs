@@ -4,7 +4,8 @@ namespace Sophia.Native.Data.Records;
 
 /// <summary>
 /// A question about images with its gold answer: <c>{"id","image": path or [paths],"question","options":[],"answer","system"?}</c>.
-/// MathVision's own files read directly (markers such as &lt;image1&gt; stay in the question, answers may be letters of options).
+/// MathVision's own files read directly (markers such as &lt;image1&gt; stay in the question, answers may be letters of options), and so do those of MathVista and OlympiadBench, whose other fields
+/// say how an answer is asked for and judged.
 /// </summary>
 public sealed record QuestionRecord : DataRecord
 {
@@ -32,18 +33,21 @@ public sealed record QuestionRecord : DataRecord
     internal static QuestionRecord Parse(JsonLine line, ReadOnlySpan<string> knownFields)
     {
         RecordFields fields = new(line);
-        string? id = fields.TextOrNumber("id", out bool number);
+        string? id = BenchmarkFields.Id(fields, out bool number);
+        string folder = Path.GetDirectoryName(Path.GetFullPath(line.Path))!;
+        string question = BenchmarkFields.Question(fields);
         return new QuestionRecord
         {
             Id = id ?? line.Number.ToString(),
             IdIsNumber = number,
-            Images = fields.Texts("image", single: true),
-            Question = fields.RequiredText("question"),
-            Options = fields.Texts("options", single: false),
-            Answer = fields.TextOrNumber("answer", out _),
+            Images = BenchmarkFields.Images(fields, question, folder),
+            Question = question,
+            Options = BenchmarkFields.Options(fields),
+            Answer = BenchmarkFields.Answer(fields),
             System = fields.Text("system"),
-            UnknownFields = fields.Except(knownFields),
-            Folder = Path.GetDirectoryName(Path.GetFullPath(line.Path))!,
+            // A context that has become part of the question is not kept beside it.
+            UnknownFields = fields.Except(BenchmarkFields.IsOlympiad(fields) ? [.. knownFields, "context"] : knownFields),
+            Folder = folder,
             Location = line.Location,
         };
     }

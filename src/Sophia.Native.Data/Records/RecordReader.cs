@@ -12,11 +12,14 @@ public static class RecordReader
         foreach (JsonLine line in JsonLines.Read(path)) yield return Parse(line);
     }
 
-    /// <summary>Reads a file of questions; trajectories count as their questions.</summary>
+    /// <summary>
+    /// Reads a file of questions; trajectories count as their questions. Besides JSON lines it may be one JSON array of questions, as OlympiadBench's files are, or one JSON object of them, as
+    /// MathVista's are.
+    /// </summary>
     /// <exception cref="InvalidDataException">As above, or a line is a raw record.</exception>
     public static IEnumerable<QuestionRecord> ReadQuestions(string path)
     {
-        foreach (JsonLine line in JsonLines.Read(path))
+        foreach (JsonLine line in JsonCollection.Read(path))
         {
             yield return Parse(line) switch
             {

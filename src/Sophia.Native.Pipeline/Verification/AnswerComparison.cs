@@ -139,7 +139,7 @@ internal static class AnswerComparison
         if (gold.Count != answer.Count || gold.Count > LongestList) return false;
         for (int i = 0; i < gold.Count; i++)
         {
-            if (!Equal(gold[i], answer[i], tolerance, depth + 1)) return false;
+            if (!Equal(gold[i], answer[i], tolerance.Part(i), depth + 1)) return false;
         }
 
         return true;
@@ -150,12 +150,12 @@ internal static class AnswerComparison
     {
         if (gold.Count != answer.Count || gold.Count is 1 or > LongestList) return false;
         ulong used = 0;
-        foreach (string part in gold)
+        for (int k = 0; k < gold.Count; k++)
         {
             bool found = false;
             for (int i = 0; i < answer.Count && !found; i++)
             {
-                if ((used >> i & 1) != 0 || !Equal(part, answer[i], tolerance, depth + 1)) continue;
+                if ((used >> i & 1) != 0 || !Equal(gold[k], answer[i], tolerance.Part(k), depth + 1)) continue;
                 used |= 1ul << i;
                 found = true;
             }

@@ -25,7 +25,10 @@ public static class AnswerVerifier
     /// <param name="response">The whole text of the response, thinking included.</param>
     /// <param name="question">The question with its gold answer and options.</param>
     /// <param name="truncated">Whether the response stopped at a length limit.</param>
-    /// <remarks>MathVista's field <c>precision</c> and OlympiadBench's field <c>error</c> set the tolerance where the record has them.</remarks>
+    /// <remarks>
+    /// Where the record has them, MathVista's fields <c>precision</c> (decimals), <c>answer_type</c> ("integer" cuts decimals off) and <c>question_type</c> (the gold answer of "multi_choice" is the text
+    /// of an option) and OlympiadBench's <c>error</c> (a tolerance, or one for each of several answers) are the rules; a <c>unit</c> refuses answers in another one.
+    /// </remarks>
     public static bool Verify(string response, QuestionRecord question, bool truncated = false)
     {
         ArgumentNullException.ThrowIfNull(response);
@@ -33,7 +36,7 @@ public static class AnswerVerifier
         if (truncated || string.IsNullOrWhiteSpace(question.Answer)) return false;
         ValueTolerance tolerance = ToleranceOf(question);
         if (response.Length > LongestResponse) response = response[^LongestResponse..];
-        int goldOption = question.Options.Count > 1 ? GoldOption(question.Answer, question.Options, tolerance) : -1;
+        int goldOption = question.Options.Count > 1 ? GoldOption(question, tolerance) : -1;
         AnswerReading reading = AnswerExtraction.Read(response);
         if (goldOption >= 0) return OptionOf(reading, question.Options, tolerance) == goldOption;
         return Says(reading, question.Answer, tolerance) || BoxesTogether(response, question.Answer, tolerance);
@@ -105,9 +108,19 @@ public static class AnswerVerifier
         return plainGold.Length == 1 && plainGold[0] is >= 'A' and <= 'Z' && OptionInference.Letter(plainAnswer, 26) == plainGold[0] - 'A';
     }
 
-    /// <summary>A letter within the options, else the option whose text the gold answer is, else -1.</summary>
-    private static int GoldOption(string gold, IReadOnlyList<string> options, in ValueTolerance tolerance)
+    /// <summary>The option that is the gold answer, or -1: a letter within the options, else the option whose text it is. MathVista's gold answers are texts, even where the text is a letter.</summary>
+    private static int GoldOption(QuestionRecord question, in ValueTolerance tolerance)
     {
+        string gold = question.Answer!;
+        IReadOnlyList<string> options = question.Options;
+        if (IsText(question, "question_type", "multi_choice"))
+        {
+            for (int i = 0; i < options.Count && i < 26; i++)
+            {
+                if (options[i] == gold) return i;
+            }
+        }
+
         string plain = AnswerText.Normalize(gold);
         int letter = OptionInference.Letter(plain, Math.Min(options.Count, 26));
         if (letter >= 0) return letter;
@@ -133,15 +146,37 @@ public static class AnswerVerifier
 
     private static ValueTolerance ToleranceOf(QuestionRecord question)
     {
-        double? absolute = null;
-        int? decimals = null;
+        ValueTolerance tolerance = default;
         foreach ((string name, JsonElement value) in question.UnknownFields)
         {
-            if (name == "error" && TryNumber(value, out double error) && error > 0) absolute = error;
-            if (name == "precision" && TryNumber(value, out double precision) && precision is >= 0 and <= 12) decimals = (int)precision;
+            if (name == "error" && value.ValueKind == JsonValueKind.String && value.GetString()!.Contains(',')) tolerance = tolerance with { Parts = PartsOf(value.GetString()!) };
+            else if (name == "error" && TryNumber(value, out double error) && error > 0) tolerance = tolerance with { Absolute = error };
+            else if (name == "precision" && TryNumber(value, out double precision) && precision is >= 0 and <= 12) tolerance = tolerance with { Decimals = (int)precision };
+            else if (name == "unit" && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 and <= LongestAnswer } unit) tolerance = tolerance with { Unit = ValueComparison.CanonicalUnit(unit) };
         }
 
-        return new ValueTolerance(absolute, decimals);
+        // Other data sets may have a field answer_type too: only beside MathVista's question_type does it mean this.
+        bool cuts = IsText(question, "question_type", "free_form") && IsText(question, "answer_type", "integer");
+        return tolerance with { CutsToInteger = cuts };
+    }
+
+    private static double?[] PartsOf(string errors)
+    {
+        string[] texts = errors.Split(',');
+        double?[] parts = new double?[texts.Length];
+        for (int i = 0; i < parts.Length; i++)
+            parts[i] = ExpressionEvaluator.TryEvaluate(texts[i].Trim(), 0, out double error, out bool variables) && !variables && error > 0 ? error : null;
+        return parts;
+    }
+
+    private static bool IsText(QuestionRecord question, string name, string text)
+    {
+        foreach ((string key, JsonElement value) in question.UnknownFields)
+        {
+            if (key == name) return value.ValueKind == JsonValueKind.String && value.GetString() == text;
+        }
+
+        return false;
     }
 
     private static bool TryNumber(JsonElement value, out double number)

@@ -10,12 +10,22 @@ internal static class OptionInference
     {
         int count = Math.Min(options.Count, 26);
         string plain = AnswerText.Normalize(answer);
-        int letter = Letter(plain, count);
+        int letter = LetterWithItsText(plain, options, count);
+        if (letter < 0) letter = Letter(plain, count);
         if (letter >= 0) return letter;
         int text = ByEqualText(plain, options, count, tolerance);
         if (text >= 0) return text;
         letter = LetterAmongWords(answer, count);
         return letter >= 0 ? letter : ByContainedText(plain, options, count);
+    }
+
+    /// <summary>"(C) A" where option C reads A: not two letters, but one and its text. Or -1.</summary>
+    private static int LetterWithItsText(string plain, IReadOnlyList<string> options, int count)
+    {
+        ReadOnlySpan<char> rest = plain.AsSpan().Trim();
+        if (rest.Length < 4 || rest[0] != '(' || rest[2] != ')' || rest[1] < 'A' || rest[1] >= 'A' + count) return -1;
+        int index = rest[1] - 'A';
+        return rest[3..].Trim().SequenceEqual(AnswerText.Normalize(options[index]).AsSpan().Trim()) ? index : -1;
     }
 
     /// <summary>An answer that is a letter: A, (A), A., option A, A) text, A: text; or -1.</summary>

@@ -32,6 +32,10 @@ internal static class ValueComparison
     /// <summary>Units that may stand directly behind the digits; other letters there are variables.</summary>
     private static readonly FrozenSet<string> Attached = FrozenSet.Create("mm", "cm", "dm", "m", "km", "ft", "kg", "mg", "ml", "min", "°", "%", "in", "hours", "hour", "minutes", "degrees");
 
+    /// <summary>Units of measure as <see cref="Canonical"/> spells them. Percent has rules of its own.</summary>
+    private static readonly FrozenSet<string> Measures = FrozenSet.Create(
+        "mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi", "g", "kg", "mg", "l", "ml", "s", "ms", "min", "h", "°", "$", "€", "£", "n", "j", "kj", "w", "kw", "v", "pa", "kpa", "hz");
+
     /// <summary>Whether two values are equal; false for what is no value.</summary>
     public static bool Equal(string gold, string answer, in ValueTolerance tolerance)
     {
@@ -42,9 +46,30 @@ internal static class ValueComparison
         bool goldHasUnit = SplitUnit(gold, out string goldNumber, out string goldUnit);
         bool answerHasUnit = SplitUnit(answer, out string answerNumber, out string answerUnit);
         if (!goldHasUnit && !answerHasUnit) return false;
+        // A unit that stands apart from the gold answer refuses another one, but only where both are certainly units: "5 apples" are 5 pieces.
+        if (goldUnit.Length == 0 && tolerance.Unit is { } apartUnit && IsMeasure(apartUnit) && IsMeasure(answerUnit)) goldUnit = apartUnit;
         if (goldUnit == "%" || answerUnit == "%") return PercentEqual(goldNumber, goldUnit, answerNumber, answerUnit, tolerance);
         bool sameUnit = goldUnit.Length == 0 || answerUnit.Length == 0 || goldUnit == answerUnit;
         return sameUnit && ExpressionsEqual(goldNumber, answerNumber, tolerance);
+    }
+
+    /// <summary>The one spelling of a unit that stands apart from its number: "grams" and "$\mathrm{g}$" are "g". Empty for none, and for what is not understood as one.</summary>
+    public static string CanonicalUnit(string unit)
+    {
+        string plain = AnswerText.Normalize(unit).Trim().Replace(" /", "/").Replace("/ ", "/");
+        return SplitUnit("1 " + plain, out string number, out string canonical) && number == "1" ? canonical : "";
+    }
+
+    /// <summary>Whether a unit is one of measure, perhaps with an exponent or over another one.</summary>
+    private static bool IsMeasure(string unit)
+    {
+        if (unit.Length == 0) return false;
+        foreach (string part in unit.Split('/'))
+        {
+            if (!Measures.Contains(part.Split('^', 2)[0])) return false;
+        }
+
+        return true;
     }
 
     /// <summary>At least three integers joined by hyphens.</summary>

@@ -9,6 +9,7 @@ public class PromptsTests
     [InlineData("Which?\n<image1>", "Which?")]
     [InlineData("<image>\n<image12> a < b <image", "a < b <image")]
     [InlineData("<imagex> is no marker", "<imagex> is no marker")]
+    [InlineData("a <image_3> b <img_3362> c <img_x> <img> <important>", "a  b  c <img_x> <img> <important>")]
     [InlineData("", "")]
     public void Image_markers_are_removed(string question, string text) => Assert.Equal(text, Prompts.WithoutImageMarkers(question));
 
