@@ -6,6 +6,7 @@ namespace Sophia.Native.Cuda;
 public sealed partial class CudaBackend
 {
     private readonly TransferStaging _staging = null!;
+    private readonly bool _exactScratch;
     private readonly CudaBuffer?[] _scratchBuffers = new CudaBuffer?[Enum.GetValues<ScratchSlot>().Length];
 
     /// <inheritdoc/>
@@ -37,13 +38,14 @@ public sealed partial class CudaBackend
     internal DeviceView Scratch(ScratchSlot slot, long bytes)
     {
         ref var buffer = ref _scratchBuffers[(int)slot];
-        if (buffer is null || buffer.Bytes < bytes)
+        if (buffer is null || buffer.Bytes < bytes || (_exactScratch && buffer.Bytes != bytes))
         {
             using var scope = Enter();
             var grown = Math.Max(bytes, buffer is null ? 0 : buffer.Bytes + buffer.Bytes / 2);
+            var size = _exactScratch ? bytes : (grown + Arena.Alignment - 1) / Arena.Alignment * Arena.Alignment;
             buffer?.Dispose();
             buffer = null;
-            buffer = AllocateRaw((grown + Arena.Alignment - 1) / Arena.Alignment * Arena.Alignment);
+            buffer = AllocateRaw(size);
         }
         return new(buffer, 0, 1, buffer.Bytes / sizeof(float), buffer.Bytes / sizeof(float), ElementType.Float32);
     }

@@ -26,6 +26,7 @@ public sealed partial class CudaBackend : Backend
         _device = device;
         _context = context;
         Numerics = options.Numerics;
+        _exactScratch = options.ExactScratch;
         try
         {
             _ownStream = stream is null ? StreamHandle.Create(context) : null;

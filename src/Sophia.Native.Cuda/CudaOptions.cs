@@ -24,6 +24,9 @@ public sealed record CudaOptions
     /// <summary>A folder with the kernels' sources in the place of this assembly's; null for what SOPHIA_CUDA_KERNELS says.</summary>
     internal string? KernelFolder { get; init; }
 
+    /// <summary>Whether scratch memory has exactly the bytes that an operation asks for, however often it has to be allocated anew: what lies behind them is then another's, which the emulator sees.</summary>
+    internal bool ExactScratch { get; init; }
+
     /// <summary>The folder of the kernel cache; null for what SOPHIA_CUDA_CACHE says.</summary>
     internal string? CacheFolder { get; init; }
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Sophia.Native.Cuda.Mutations;
@@ -42,6 +44,9 @@ internal sealed partial class KernelFolder
         }
     }
 
+    /// <summary>A checksum of all sources.</summary>
+    public string Checksum => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(_sources.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Key + pair.Value)))))[..16];
+
     /// <summary>All mutants, file by file.</summary>
     public List<Mutant> Mutants()
     {
@@ -54,19 +59,14 @@ internal sealed partial class KernelFolder
         return mutants;
     }
 
-    /// <summary>The operations whose kernels include the file, directly or through others.</summary>
-    public List<string> OperationsOf(string file)
-    {
-        var operations = new List<string>();
-        foreach (var name in _sources.Keys.Order(StringComparer.Ordinal))
-        {
-            if (!name.EndsWith(".cu", StringComparison.Ordinal) || (name != file && !Includes(name, file)))
-                continue;
-            operations.AddRange(OperationsOfFile.TryGetValue(name, out var known) ? known
-                : throw new InvalidOperationException($"{name} is a new kernel file; its operations belong into {nameof(KernelFolder)}."));
-        }
-        return operations;
-    }
+    /// <summary>The kernel files that a change of the file changes: itself, or those that include it, directly or through others.</summary>
+    public IEnumerable<string> KernelFilesOf(string file) =>
+        _sources.Keys.Where(name => name.EndsWith(".cu", StringComparison.Ordinal) && (name == file || Includes(name, file))).Order(StringComparer.Ordinal);
+
+    /// <summary>The operations that run these kernels.</summary>
+    public IEnumerable<string> OperationsOf(IEnumerable<string> kernelFiles) =>
+        kernelFiles.SelectMany(name => OperationsOfFile.TryGetValue(name, out var known) ? known
+            : throw new InvalidOperationException($"{name} is a new kernel file; its operations belong into {nameof(KernelFolder)}."));
 
     /// <summary>Writes all sources into a folder, one of them changed.</summary>
     public void Write(string folder, Mutant? mutant)

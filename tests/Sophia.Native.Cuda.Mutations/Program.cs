@@ -6,7 +6,7 @@ const string Usage = """
     Breaks the kernels one place at a time and sees whether the tests on the emulator notice.
 
       list [FILE...]         all mutants (of these files of kernels/)
-      run --all              every mutant; writes tests/emulator/mutations.md
+      run --all              every mutant; writes tests/emulator/mutations.md (what was judged is kept in artifacts/mutations: a run that was ended goes on)
       run --sample COUNT     a sample that is another one for every commit
       run FILE...            every mutant of these files
         --jobs COUNT         processes at a time; the number of processors unless given
@@ -77,7 +77,7 @@ if (sample > 0)
     mutants = [.. chosen.Take(sample)];
     Console.WriteLine($"{mutants.Count} mutants, seed {seed}");
 }
-return new MutationRun(kernels, table).Run(mutants, jobs, all ? path : null) ? 0 : 1;
+return new MutationRun(kernels, table, all ? JudgedMutants.Open(Path.Combine(repository, "artifacts", "mutations"), kernels) : JudgedMutants.None).Run(mutants, jobs, all ? path : null, measuresBaselines: sample == 0) ? 0 : 1;
 
 // The commit, so that every run on it takes the same sample; where there is no git, the day.
 static int Seed()

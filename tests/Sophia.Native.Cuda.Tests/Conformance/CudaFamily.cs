@@ -18,5 +18,6 @@ public abstract class CudaFamily(params int[] devices) : BackendFamily
         Environment.GetEnvironmentVariable(OperationsVariable) is { } wanted && !wanted.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Contains(operation)
             ? $"{OperationsVariable} names other operations than {operation}." : null;
 
-    protected override IReadOnlyList<Backend> Open() => Array.ConvertAll(devices, number => CudaBackend.Open(new() { Device = number, CompilesAhead = false }));
+    /// <summary>Device 0 checks nothing and shall allocate nothing; the others see accesses behind the end of scratch memory.</summary>
+    protected override IReadOnlyList<Backend> Open() => Array.ConvertAll(devices, number => CudaBackend.Open(new() { Device = number, CompilesAhead = false, ExactScratch = number > 0 }));
 }

@@ -8,15 +8,15 @@ public abstract class AttentionTests(CudaFamily family)
 {
     private static readonly string[] Names = ["output", "logSumExp", "dQuery", "dKey", "dValue"];
 
-    /// <summary>Heads, key-value heads, head size, whether causal, and the queries and keys of each sequence.</summary>
+    /// <summary>Heads, key-value heads, head size, whether causal, and the queries and keys of each sequence. Where 40 queries see 73 keys, the last of the first 32 queries is the only one of them that sees key 64.</summary>
     public static TheoryData<int, int, int, bool, int[]> Packings => new()
     {
         { 4, 2, 16, true, [67, 67, 0, 0, 1, 1, 20, 150] },
         { 6, 2, 48, true, [1, 129, 2, 64] },
         { 3, 3, 64, false, [65, 65, 5, 130] },
-        { 3, 1, 64, true, [70, 70, 33, 97, 1, 1] },
+        { 3, 1, 64, true, [70, 70, 33, 97, 1, 1, 40, 73] },
         { 2, 2, 80, false, [17, 3, 2, 64] },
-        { 2, 1, 128, true, [40, 90, 1, 65] },
+        { 2, 1, 128, true, [40, 73, 1, 65] },
     };
 
     [Theory]
@@ -48,6 +48,25 @@ public abstract class AttentionTests(CudaFamily family)
                 var largest = expected[i].Where(float.IsFinite).Max(Math.Abs);
                 for (var j = 0; j < found[i].Length; j++)
                     Assert.True(found[i][j] == expected[i][j] || Math.Abs(found[i][j] - expected[i][j]) <= largest / 64, $"seed {ConformanceSeed.Value}, {Names[i]} {j}: expected {expected[i][j]}, found {found[i][j]}.");
+            }
+        }
+    }
+
+    /// <summary>Rows that begin at any element are copied element by element: watched by the checked devices, and with the bits of aligned ones.</summary>
+    [Theory]
+    [InlineData(16, ElementType.Float32)]
+    [InlineData(64, ElementType.BFloat16)]
+    [InlineData(128, ElementType.BFloat16)]
+    public void Rows_at_any_alignment_give_the_same_bits(int headSize, ElementType storage)
+    {
+        Needs("AttentionForward", "AttentionBackward");
+        foreach (var backend in family.Equivalents)
+        {
+            // Seventy queries are a tile and a part of one; the keys of a single one are split.
+            foreach (var lengths in (ReadOnlySpan<int[]>)[[70, 90], [1, 70]])
+            {
+                var expected = Attend(backend, storage, 2, 1, headSize, causal: true, lengths);
+                Same(expected, Attend(backend, storage, 2, 1, headSize, causal: true, lengths, offset: 1), backend.Description);
             }
         }
     }
@@ -227,8 +246,8 @@ public abstract class AttentionTests(CudaFamily family)
         QueryOffsets = scratch.Indices(0, queries), KeyOffsets = scratch.Indices(0), KeyLengths = scratch.Indices(keys), MaximumQueries = queries, MaximumKeys = keys, Causal = true,
     };
 
-    /// <summary>Output, logSumExp and the gradients of query, key and value, of values that either type holds; `lengths` has queries and keys of each sequence.</summary>
-    private static float[][] Attend(Backend backend, ElementType storage, int heads, int keyHeads, int headSize, bool causal, int[] lengths)
+    /// <summary>Output, logSumExp and the gradients of query, key and value, of values that either type holds; `lengths` has queries and keys of each sequence. Rows begin `offset` elements into wider ones.</summary>
+    private static float[][] Attend(Backend backend, ElementType storage, int heads, int keyHeads, int headSize, bool causal, int[] lengths, int offset = 0)
     {
         var random = ConformanceSeed.For($"attention {heads} {keyHeads} {headSize} {causal}");
         var count = lengths.Length / 2;
@@ -241,10 +260,26 @@ public abstract class AttentionTests(CudaFamily family)
         }
         var (rows, keyRows, columns, keyColumns) = (queryOffsets[count], keyOffsets[count], heads * headSize, keyHeads * headSize);
         using var scratch = new DeviceScratch(backend);
-        DeviceView Random(int matrixRows, int matrixColumns) => scratch.Matrix(matrixRows, matrixColumns, Array.ConvertAll(random.Uniform(matrixRows * matrixColumns), value => (double)(float)(BFloat16)(float)value), storage);
+        DeviceView Random(int matrixRows, int matrixColumns) => Place(matrixRows, matrixColumns, Array.ConvertAll(random.Uniform(matrixRows * matrixColumns), value => (double)(float)(BFloat16)(float)value));
+        DeviceView Place(int matrixRows, int matrixColumns, double[] values)
+        {
+            var wide = new double[matrixRows * (matrixColumns + 2 * offset)];
+            for (var n = 0; n < matrixRows; n++)
+                values.AsSpan(n * matrixColumns, matrixColumns).CopyTo(wide.AsSpan(n * (matrixColumns + 2 * offset) + offset));
+            return scratch.Matrix(matrixRows, matrixColumns + 2 * offset, wide, storage).ColumnRange(offset, matrixColumns);
+        }
+        DeviceView Empty(int matrixRows, int matrixColumns) => scratch.Empty(matrixRows, matrixColumns + 2 * offset, storage).ColumnRange(offset, matrixColumns);
+        float[] Read(DeviceView view)
+        {
+            var (stride, read) = ((int)view.Stride, new float[view.Length]);
+            var wide = scratch.Read(new(view.Buffer, view.ByteOffset - offset * storage.Size(), view.Rows, stride, stride, storage));
+            for (var n = 0; n < view.Rows; n++)
+                wide.AsSpan(n * stride + offset, stride - 2 * offset).CopyTo(read.AsSpan(n * (stride - 2 * offset)));
+            return read;
+        }
         var (query, key, value, dOutput) = (Random(rows, columns), Random(keyRows, keyColumns), Random(keyRows, keyColumns), Random(rows, columns));
-        var (output, sums, delta, dQuery) = (scratch.Empty(rows, columns, storage), scratch.Empty(rows, heads), scratch.Empty(rows, heads), scratch.Empty(rows, columns, storage));
-        var (dKey, dValue) = (scratch.Empty(keyRows, keyColumns, storage), scratch.Empty(keyRows, keyColumns, storage));
+        var (output, sums, delta, dQuery) = (Empty(rows, columns), scratch.Empty(rows, heads), scratch.Empty(rows, heads), Empty(rows, columns));
+        var (dKey, dValue) = (Empty(keyRows, keyColumns), Empty(keyRows, keyColumns));
         var sequences = new AttentionSequences
         {
             QueryOffsets = scratch.Indices(queryOffsets), KeyOffsets = scratch.Indices(keyOffsets.AsSpan(0, count)), KeyLengths = scratch.Indices(keyLengths),
@@ -252,7 +287,7 @@ public abstract class AttentionTests(CudaFamily family)
         };
         backend.AttentionForward(output, sums, query, key, value, sequences, headSize, 0.3f);
         backend.AttentionBackward(dQuery, dKey, dValue, delta, dOutput, query, key, value, output, sums, sequences, headSize, 0.3f);
-        return [scratch.Read(output), scratch.Read(sums), scratch.Read(dQuery), scratch.Read(dKey), scratch.Read(dValue)];
+        return [Read(output), scratch.Read(sums), Read(dQuery), Read(dKey), Read(dValue)];
     }
 
     private static void Same(float[][] expected, float[][] found, string where)

@@ -1,6 +1,6 @@
 // 1. preprocess: the macro KERNEL leaves the attribute emulator_kernel(bound) before every kernel, whatever macros wrote it;
 // 2. register: a table is appended that names every kernel, its bound, and its parameters, which templates read from its type;
-// 3. compile, in a private folder; what comes out is kept in the cache folder by a hash of all that went in.
+// 3. compile, in a private folder; what comes out is kept in the cache folder by a hash of all that went in, and by one of the preprocessed text.
 #include "compiler.h"
 
 #include "files.h"
@@ -14,6 +14,7 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <fstream>
+#include <unistd.h>
 
 // The two headers of the kernels' side, so that the library needs no file beside it.
 asm(".section .rodata\n"
@@ -154,6 +155,25 @@ std::string safe_name(const std::string& name)
     return name;
 }
 
+/// The name in the cache of what is made from a text.
+std::string cache_key(const std::string& text)
+{
+    char key[40];
+    std::snprintf(key, sizeof key, "%016llx%016llx", static_cast<unsigned long long>(checksum(text.data(), text.size())),
+                  static_cast<unsigned long long>(checksum(text.data(), text.size(), 0x9E3779B97F4A7C15ull)));
+    return key;
+}
+
+/// Reads an image and the compiler's log from the cache; false where it is not there or damaged.
+bool read_cached(const std::string& name, std::vector<unsigned char>& image, std::string& log)
+{
+    std::string content;
+    if (!read_file(name + ".so", content) || content.size() <= 64 || (image = read_image(content.data())).empty())
+        return false;
+    read_file(name + ".log", log);
+    return true;
+}
+
 }
 
 uint64_t kernel_environment()
@@ -187,15 +207,9 @@ CompileResult compile_kernels(const Program& program, const ProgramOptions& requ
         everything += "\n" + flag;
     for (const std::string& flag : link)
         everything += "\n" + (flag == own_path() ? "" : flag);
-    char key[40];
-    std::snprintf(key, sizeof key, "%016llx%016llx", static_cast<unsigned long long>(checksum(everything.data(), everything.size())),
-                  static_cast<unsigned long long>(checksum(everything.data(), everything.size(), 0x9E3779B97F4A7C15ull)));
-    std::string cached = configuration.cache + "/" + key, content;
-    if (read_file(cached + ".so", content) && content.size() > 64 && !(image = read_image(content.data())).empty())
-    {
-        read_file(cached + ".log", log);
+    std::string cached = configuration.cache + "/" + cache_key(everything);
+    if (read_cached(cached, image, log))
         return CompileResult::Done;
-    }
 
     PrivateFolder folder;
     if (folder.path().empty())
@@ -234,6 +248,10 @@ CompileResult compile_kernels(const Program& program, const ProgramOptions& requ
     read_file(folder.path() + "/kernels.ii", text);
     text += registration(find_kernels(text), request, checked);
     write_file(folder.path() + "/kernels.ii", text.data(), text.size());
+    // A change of what these definitions leave out, or of a comment, comes this far and no further.
+    std::string cached_text = configuration.cache + "/" + cache_key(text + everything.substr(record.size()));
+    if (read_cached(cached_text, image, log))
+        return CompileResult::Done;
 
     std::vector<std::string> build = flags;
     build.insert(build.end(), link.begin(), link.end());
@@ -251,8 +269,12 @@ CompileResult compile_kernels(const Program& program, const ProgramOptions& requ
     }
     // The cache is a convenience: a folder that cannot be written is no error.
     make_folders(configuration.cache);
-    replace_file(cached + ".log", log.data(), log.size());
-    replace_file(cached + ".so", image.data(), image.size());
+    for (const std::string& name : {cached, cached_text})
+    {
+        replace_file(name + ".log", log.data(), log.size());
+        if (name == cached || ::link((cached + ".so").c_str(), (name + ".so").c_str()) != 0)
+            replace_file(name + ".so", image.data(), image.size());
+    }
     return CompileResult::Done;
 }
 }
