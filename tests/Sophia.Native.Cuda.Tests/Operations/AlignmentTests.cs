@@ -4,7 +4,7 @@ using Sophia.Native.Cuda.Tests.Conformance;
 namespace Sophia.Native.Cuda.Tests.Operations;
 
 /// <summary>Where rows begin at any element instead of a multiple of 16 bytes, the norms take another way to memory and give the same bits, gradients of parameters included.</summary>
-public sealed class AlignmentTests(CudaFastFamily family) : IClassFixture<CudaFastFamily>
+public abstract class AlignmentTests(CudaFamily family)
 {
     private const float Epsilon = 1e-6f;
 
@@ -80,3 +80,9 @@ public sealed class AlignmentTests(CudaFastFamily family) : IClassFixture<CudaFa
         return [.. results];
     }
 }
+
+/// <summary>On the fast device, or the GPU.</summary>
+public sealed class AlignmentTests_Fast(CudaFastFamily family) : AlignmentTests(family), IClassFixture<CudaFastFamily>;
+
+/// <summary>On the first checked device: the table's rows that no registers hold are too long for it.</summary>
+public sealed class AlignmentTests_Checked(CudaCheckedFamily family) : AlignmentTests(family), IClassFixture<CudaCheckedFamily>;

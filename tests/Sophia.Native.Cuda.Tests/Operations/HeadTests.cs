@@ -80,11 +80,23 @@ public abstract class HeadTests(CudaFamily family)
                 using var scratch = new DeviceScratch(backend);
                 var ids = targets.ToArray();
                 ids[place] = bad;
+                void IsReported()
+                {
+                    if (bad != -1)
+                        Assert.StartsWith("Head: expected targets", Assert.Throws<ArgumentException>(backend.Synchronize).Message, StringComparison.Ordinal);
+                }
+                var (hidden, weight, indices) = (scratch.Matrix(rows, Channels, hiddenValues), scratch.Matrix(Vocabulary, Channels, weightValues), scratch.Indices(ids));
                 var (logProbabilities, entropies) = (scratch.Empty(1, rows), scratch.Empty(1, rows));
-                backend.HeadForward(logProbabilities, entropies, scratch.Matrix(rows, Channels, hiddenValues), scratch.Matrix(Vocabulary, Channels, weightValues), scratch.Indices(ids), scratch.Empty(2, Vocabulary));
-                if (bad != -1)
-                    Assert.StartsWith("Head: expected targets", Assert.Throws<ArgumentException>(backend.Synchronize).Message, StringComparison.Ordinal);
-                return [.. scratch.Read(logProbabilities), .. scratch.Read(entropies)];
+                backend.HeadForward(logProbabilities, entropies, hidden, weight, indices, scratch.Empty(2, Vocabulary));
+                IsReported();
+                var (dHidden, dWeight) = (scratch.Empty(rows, Channels), scratch.Matrix(Vocabulary, Channels, new double[Vocabulary * Channels]));
+                var results = new ObjectiveResults { LogProbabilities = scratch.Empty(1, rows), Entropies = scratch.Empty(1, rows), Losses = scratch.Empty(1, rows), Ratios = scratch.Empty(1, rows) };
+                var inputs = new ObjectiveInputs { Targets = indices, Weights = scratch.Vector([1.0, 2.0, 3.0, 4.0, 5.0]), Normalizers = scratch.Vector([1.0, 1.0, 1.0, 1.0, 1.0]) };
+                backend.HeadObjective(dHidden, dWeight, results, hidden, weight, inputs, scratch.Empty(2, Vocabulary), new ObjectiveOptions());
+                IsReported();
+                var losses = scratch.Read(results.Losses);
+                Assert.Equal(0f, losses[place]);
+                return [.. scratch.Read(logProbabilities), .. scratch.Read(entropies), .. scratch.Read(dHidden), .. scratch.Read(dWeight), .. losses];
             }
             Bits.Equal(Score(-1), Score(target), $"results beside a bad target on {backend.Description}");
         }
