@@ -61,12 +61,26 @@ public sealed class Decoder
         var stream = gradients.Stream.RowRange(0, rows);
         _backend.RmsNormBackward(stream, _norm.Gradient, gradients.FinalNorm.RowRange(0, rows), activations.Last.RowRange(0, rows), _norm.Value, activations.FinalInverse.ColumnRange(0, rows));
         for (var layer = _layers.Length - 1; layer >= 0; layer--)
+        {
+            // The last layer ran last, so that what it left is still there.
+            if (activations.IsRecomputed && layer < _layers.Length - 1)
+                ForwardBranches(layer, activations.Layers[layer], activations.Branch.RowRange(0, rows), tokens, cache: null);
             BackwardLayer(_layers[layer], activations.Layers[layer], gradients, tokens);
+        }
         if (!_embedding.Gradient.IsAbsent || !dVisual.IsAbsent)
             _backend.EmbeddingBackward(_embedding.Gradient, dVisual, stream, tokens.Ids, tokens.VisualRows);
     }
 
     private void ForwardLayer(int index, DecoderLayerActivations saved, DeviceView branch, in DecoderTokens tokens, KeyValueCache? cache)
+    {
+        ForwardBranches(index, saved, branch, tokens, cache);
+        var rows = tokens.Ids.Length;
+        _backend.LinearForward(branch, saved.SwiGlu.RowRange(0, rows), _layers[index].Down.Value);
+        _backend.ResidualForward(saved.Output.RowRange(0, rows), saved.Middle.RowRange(0, rows), branch);
+    }
+
+    /// <summary>All of a layer that its backward pass reads: everything but the last product and its residual connection.</summary>
+    private void ForwardBranches(int index, DecoderLayerActivations saved, DeviceView branch, in DecoderTokens tokens, KeyValueCache? cache)
     {
         ref readonly var layer = ref _layers[index];
         var rows = tokens.Ids.Length;
@@ -93,12 +107,9 @@ public sealed class Decoder
 
         normed = saved.Norm2.RowRange(0, rows);
         var gateUp = saved.GateUp.RowRange(0, rows);
-        var swiGlu = saved.SwiGlu.RowRange(0, rows);
         _backend.RmsNormForward(normed, saved.Inverse2.ColumnRange(0, rows), middle, layer.Norm2.Value, epsilon);
         _backend.LinearForward(gateUp, normed, layer.GateUp.Value);
-        _backend.SwiGluForward(swiGlu, gateUp);
-        _backend.LinearForward(branch, swiGlu, layer.Down.Value);
-        _backend.ResidualForward(saved.Output.RowRange(0, rows), middle, branch);
+        _backend.SwiGluForward(saved.SwiGlu.RowRange(0, rows), gateUp);
     }
 
     private void BackwardLayer(in Layer layer, DecoderLayerActivations saved, DecoderGradients gradients, in DecoderTokens tokens)

@@ -3,10 +3,11 @@ namespace Sophia.Native.Models;
 /// <summary>What a layer of the decoder leaves for its backward pass.</summary>
 public sealed class DecoderLayerActivations
 {
-    internal DecoderLayerActivations(Arena arena, TextConfig config, ElementType storage, long tokens, DeviceView input, bool exclusiveOutput)
+    internal DecoderLayerActivations(Arena arena, TextConfig config, ElementType storage, long tokens, DeviceView input, DeviceView output)
     {
         var hidden = config.HiddenSize;
         Input = input;
+        Output = output;
         Norm1 = arena.Take("decoder norm 1", tokens, hidden, storage);
         Inverse1 = arena.Take("decoder inverse 1", 1, tokens);
         QueryKeyValue = arena.Take("decoder qkv", tokens, config.QueryKeyValueSize, storage);
@@ -17,7 +18,6 @@ public sealed class DecoderLayerActivations
         Inverse2 = arena.Take("decoder inverse 2", 1, tokens);
         GateUp = arena.Take("decoder gate and up", tokens, 2 * config.FeedForwardSize, storage);
         SwiGlu = arena.Take("decoder swiglu", tokens, config.FeedForwardSize, storage);
-        Output = exclusiveOutput ? arena.Take("decoder output", tokens, hidden, storage) : input;
     }
 
     internal DeviceView Input { get; }

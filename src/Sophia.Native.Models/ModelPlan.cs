@@ -24,6 +24,12 @@ public sealed record ModelPlan
     /// <summary>Whether the vision encoder's activations are kept too; not needed where it is frozen.</summary>
     public bool TrainsVision { get; init; }
 
+    /// <summary>
+    /// Whether only what enters a layer is kept, and the backward pass runs the layer forward once more before it goes back through it: one layer's activations instead of all layers', for at most a third more
+    /// operations. The same operations over the same numbers give the same bits, so no gradient changes. Of effect where activations are kept at all.
+    /// </summary>
+    public bool Recompute { get; init; }
+
     /// <summary>Rows of a chunk of the head; changes no result.</summary>
     public int HeadChunk { get; init; } = 256;
 

@@ -118,9 +118,9 @@ public sealed class ModelWorkspace : IDisposable
         {
             var tileSize = plan.TileSize == 0 ? config.TileSize : plan.TileSize;
             Batch = new(arena, backend, config, plan, tileSize);
-            Vision = new(arena, backend, config.Vision, plan.Storage, tileSize, plan.MaximumTiles, plan.TrainsVision);
+            Vision = new(arena, backend, config.Vision, plan.Storage, tileSize, plan.MaximumTiles, plan.TrainsVision, plan.Recompute);
             Projector = new(arena, config, plan.Storage, (long)plan.MaximumTiles * Vision.Grid * Vision.Grid / 4, plan.TrainsProjector || plan.TrainsVision);
-            Decoder = new(arena, config.Text, plan.Storage, plan.MaximumTokens, plan.Training);
+            Decoder = new(arena, config.Text, plan.Storage, plan.MaximumTokens, plan.Training, plan.Recompute);
             // Rows that begin at whole slices of 64 bytes: products off 16 bytes are slow on a GPU, and the vocabulary is 151,674.
             const int alignedFloats = Arena.Alignment / sizeof(float);
             var vocabulary = config.Text.VocabularySize;

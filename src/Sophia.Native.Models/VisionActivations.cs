@@ -1,9 +1,12 @@
 namespace Sophia.Native.Models;
 
-/// <summary>The memory of the vision encoder for up to I tiles of one size: activations of every layer when training, of one layer otherwise.</summary>
+/// <summary>
+/// The memory of the vision encoder for up to I tiles of one size: activations of every layer when training, of one layer otherwise. Where they are recomputed the layers have outputs of their own, each
+/// the next one's input, and share the rest.
+/// </summary>
 public sealed class VisionActivations
 {
-    internal VisionActivations(Arena arena, Backend backend, VisionConfig config, ElementType storage, int tileSize, int maximumTiles, bool training)
+    internal VisionActivations(Arena arena, Backend backend, VisionConfig config, ElementType storage, int tileSize, int maximumTiles, bool training, bool recompute)
     {
         var side = tileSize / config.PatchSize;
         Grid = side;
@@ -17,15 +20,17 @@ public sealed class VisionActivations
         TileOffsets = arena.Take("tile offsets", 1, maximumTiles + 1, ElementType.Int32);
         TileLengths = arena.Take("tile lengths", 1, Math.Max(1, maximumTiles), ElementType.Int32);
         Embeddings = arena.Take("vision embeddings", rows, config.HiddenSize, storage);
+        IsRecomputed = training && recompute;
         Layers = new VisionLayerActivations[config.LayerCount];
+        var outputs = new DeviceView[config.LayerCount];
+        for (var layer = 0; layer < config.LayerCount; layer++)
+            outputs[layer] = training ? arena.Take("vision output", rows, config.HiddenSize, storage) : Embeddings;
         var mark = arena.Mark();
-        var input = Embeddings;
         for (var layer = 0; layer < config.LayerCount; layer++)
         {
-            if (!training)
+            if (!training || recompute)
                 arena.Release(mark);
-            Layers[layer] = new(arena, config, storage, rows, input, training);
-            input = Layers[layer].Output;
+            Layers[layer] = new(arena, config, storage, rows, layer == 0 ? Embeddings : outputs[layer - 1], outputs[layer]);
         }
         if (training)
             Gradients = new(arena, config, storage, rows, TokensPerTile);
@@ -41,11 +46,14 @@ public sealed class VisionActivations
     /// <summary>[I * (1 + P), Hv]: patch embeddings with class token and positions.</summary>
     public DeviceView Embeddings { get; }
 
-    /// <summary>The layers; without training they share memory, and only the last output remains.</summary>
+    /// <summary>The layers; without training they share memory, and only the last output remains; recomputed, they share memory but for their outputs.</summary>
     public IReadOnlyList<VisionLayerActivations> LayerActivations => Layers;
 
     /// <summary>[I * (1 + P), Hv]: the encoder's output, class token included.</summary>
     public DeviceView Output => Layers.Length > 0 ? Layers[^1].Output : Embeddings;
+
+    /// <summary>Whether the backward pass has to run a layer forward again before it finds its activations, but for the last one, which ran last.</summary>
+    internal bool IsRecomputed { get; }
 
     internal int MaximumTiles { get; }
 

@@ -60,7 +60,12 @@ public sealed class VisionEncoder
         var rows = (long)tiles * activations.TokensPerTile;
         var sequences = activations.Sequences(tiles);
         for (var layer = _layers.Length - 1; layer >= 0; layer--)
+        {
+            // The last layer ran last, so that what it left is still there.
+            if (activations.IsRecomputed && layer < _layers.Length - 1)
+                ForwardBranches(_layers[layer], activations.Layers[layer], rows, sequences);
             BackwardLayer(_layers[layer], activations.Layers[layer], gradients, rows, sequences);
+        }
         BackwardEmbeddings(activations, gradients, rows);
     }
 
@@ -73,6 +78,13 @@ public sealed class VisionEncoder
     }
 
     private void ForwardLayer(in Layer layer, VisionLayerActivations saved, long rows, in AttentionSequences sequences)
+    {
+        ForwardBranches(layer, saved, rows, sequences);
+        _backend.ResidualForward(saved.Output.RowRange(0, rows), saved.Middle.RowRange(0, rows), saved.FeedForward2.RowRange(0, rows), layer.Scale2.Value);
+    }
+
+    /// <summary>All of a layer that its backward pass reads: everything but the last residual connection.</summary>
+    private void ForwardBranches(in Layer layer, VisionLayerActivations saved, long rows, in AttentionSequences sequences)
     {
         var hidden = _config.HiddenSize;
         var input = saved.Input.RowRange(0, rows);
@@ -101,12 +113,10 @@ public sealed class VisionEncoder
         normed = saved.Norm2.RowRange(0, rows);
         var feedForward1 = saved.FeedForward1.RowRange(0, rows);
         var gelu = saved.Gelu.RowRange(0, rows);
-        var feedForward2 = saved.FeedForward2.RowRange(0, rows);
         NormForward(normed, saved.Mean2, saved.Inverse2, middle, layer.Norm2, layer.Norm2Bias);
         _backend.LinearForward(feedForward1, normed, layer.FeedForward1.Value, layer.FeedForward1Bias.Value);
         _backend.GeluForward(gelu, feedForward1);
-        _backend.LinearForward(feedForward2, gelu, layer.FeedForward2.Value, layer.FeedForward2Bias.Value);
-        _backend.ResidualForward(saved.Output.RowRange(0, rows), middle, feedForward2, layer.Scale2.Value);
+        _backend.LinearForward(saved.FeedForward2.RowRange(0, rows), gelu, layer.FeedForward2.Value, layer.FeedForward2Bias.Value);
     }
 
     private void BackwardLayer(in Layer layer, VisionLayerActivations saved, VisionGradients gradients, long rows, in AttentionSequences sequences)

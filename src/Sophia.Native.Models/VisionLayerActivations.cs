@@ -3,10 +3,11 @@ namespace Sophia.Native.Models;
 /// <summary>What a layer of the vision encoder leaves for its backward pass; N = I * (1 + P) rows.</summary>
 public sealed class VisionLayerActivations
 {
-    internal VisionLayerActivations(Arena arena, VisionConfig config, ElementType storage, long rows, DeviceView input, bool exclusiveOutput)
+    internal VisionLayerActivations(Arena arena, VisionConfig config, ElementType storage, long rows, DeviceView input, DeviceView output)
     {
         var (hidden, feedForward) = (config.HiddenSize, config.FeedForwardSize);
         Input = input;
+        Output = output;
         Norm1 = arena.Take("vision norm 1", rows, hidden, storage);
         Mean1 = arena.Take("vision mean 1", 1, rows);
         Inverse1 = arena.Take("vision inverse 1", 1, rows);
@@ -27,7 +28,6 @@ public sealed class VisionLayerActivations
         FeedForward1 = arena.Take("vision fc1", rows, feedForward, storage);
         Gelu = arena.Take("vision gelu", rows, feedForward, storage);
         FeedForward2 = arena.Take("vision fc2", rows, hidden, storage);
-        Output = exclusiveOutput ? arena.Take("vision output", rows, hidden, storage) : input;
     }
 
     internal DeviceView Input { get; }

@@ -26,7 +26,9 @@ internal static class InspectCommand
         using var backend = Backend.Open("cpu", new() { Threads = 1 });
         var plan = new ModelPlan { MaximumTokens = tokens, MaximumSequences = Math.Max(1, tokens / 64), MaximumTiles = tiles, Storage = storage };
         var inference = ModelWorkspace.Measure(backend, config, plan);
-        var training = ModelWorkspace.Measure(backend, config, plan with { Training = true, TrainsProjector = true, TrainsVision = true });
+        var training = plan with { Training = true, TrainsProjector = true, TrainsVision = true };
+        var kept = ModelWorkspace.Measure(backend, config, training);
+        var recomputed = ModelWorkspace.Measure(backend, config, training with { Recompute = true });
         PrintConfiguration(output, config);
         PrintParameters(output, layout);
         // In bf16 what is trained has an fp32 master; gradients and, unless the recipe says otherwise, moments are fp32 either way.
@@ -39,7 +41,8 @@ internal static class InspectCommand
             output.Line($"  fp32 masters              {CommandOutput.Bytes(masterBytes),12}");
         output.Line($"  gradients and moments     {CommandOutput.Bytes(stateBytes),12}");
         output.Line($"  activations, inference    {CommandOutput.Bytes(inference.PeakBytes),12}");
-        output.Line($"  activations, training     {CommandOutput.Bytes(training.PeakBytes),12}");
+        output.Line($"  activations, training     {CommandOutput.Bytes(kept.PeakBytes),12}");
+        output.Line($"  the same, recomputed      {CommandOutput.Bytes(recomputed.PeakBytes),12}  (\"recompute\": true)");
         var flops = new ForwardOperations(config);
         output.Line("\noperations of the forward pass (2 per multiply-add); a training step takes three times as many");
         output.Line($"  a tile                    {Giga(flops.PerTile),12} GFLOP");
@@ -50,7 +53,8 @@ internal static class InspectCommand
             json.WriteNumber("parameter_bytes", parameterBytes);
             json.WriteNumber("training_state_bytes", masterBytes + stateBytes);
             json.WriteNumber("inference_activation_bytes", inference.PeakBytes);
-            json.WriteNumber("training_activation_bytes", training.PeakBytes);
+            json.WriteNumber("training_activation_bytes", kept.PeakBytes);
+            json.WriteNumber("recomputed_activation_bytes", recomputed.PeakBytes);
             json.WriteNumber("flops_per_tile", flops.PerTile);
             json.WriteNumber("flops_per_token", flops.PerToken);
             json.WriteNumber("flops_per_token_and_key", flops.PerTokenAndKey);

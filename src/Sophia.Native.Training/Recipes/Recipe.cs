@@ -78,6 +78,9 @@ public sealed record Recipe
     /// <summary>Files that sequences are taken from in the proportion of their weights; empty where a run takes all from one.</summary>
     public IReadOnlyList<DataMixEntry> DataMix { get; init; } = [];
 
+    /// <summary>Whether the backward pass computes the activations of a layer anew instead of keeping those of all layers (<see cref="ModelPlan.Recompute"/>); changes no number of a run.</summary>
+    public bool Recompute { get; init; }
+
     /// <summary>Whether checkpoints store weights in bf16; the fp32 weights are then kept beside the optimizer's state.</summary>
     public bool SaveBFloat16 { get; init; }
 

@@ -28,8 +28,6 @@ internal static class RecipeReader
     {
         root.Allow("objective", "optimizer", "schedule", "gradient_clip", "steps", "epochs", "batch_sequences", "batch_tokens", "micro_batch_tokens", "max_sequence_tokens",
             "recompute", "freeze", "checkpoint_every", "eval_every", "evaluation", "shuffle", "data_mix", "save_dtype");
-        if (root.Boolean("recompute", false))
-            throw root.Fault("recompute", "false: activations are kept in this version");
         if (root.Has("steps") && root.Has("epochs"))
             throw root.Fault("steps", "either steps or epochs, not both");
         if (root.Has("batch_sequences") && root.Has("batch_tokens"))
@@ -47,6 +45,7 @@ internal static class RecipeReader
             EvaluateEvery = root.Integer("eval_every", 0, 0, int.MaxValue),
             Evaluation = ReadEvaluation(root),
             Shuffle = root.Boolean("shuffle", defaults.Shuffle),
+            Recompute = root.Boolean("recompute", defaults.Recompute),
             SaveBFloat16 = root.Choice("save_dtype", defaults.SaveBFloat16, ("fp32", false), ("bf16", true)),
             Freeze = ReadFreeze(root, defaults.Freeze),
             DataMix = ReadDataMix(root),

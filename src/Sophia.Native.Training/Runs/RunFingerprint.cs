@@ -42,7 +42,7 @@ internal static class RunFingerprint
         return Convert.ToHexStringLower(hash.GetHashAndReset()[..16]);
     }
 
-    /// <summary>Every value of the recipe, written alike in every culture.</summary>
+    /// <summary>Every value of the recipe that a number of the run depends on, written alike in every culture.</summary>
     private static string Describe(Recipe recipe) => string.Create(CultureInfo.InvariantCulture,
         $"{recipe.Ratio} {recipe.Behavior} {recipe.ClipLow} {recipe.ClipHigh} {recipe.Normalization} {recipe.Divergence} {recipe.DivergenceCoefficient} {recipe.Reference} "
         + $"{recipe.Optimizer.Beta1} {recipe.Optimizer.Beta2} {recipe.Optimizer.Epsilon} {recipe.Optimizer.WeightDecay} {recipe.Optimizer.GradientClip} {recipe.LearningRate} "

@@ -220,6 +220,7 @@ public sealed class TrainingRun
                 MaximumTokens = tokens,
                 MaximumSequences = Math.Min(_samples.Count, Math.Max(1, tokens / 2)),
                 MaximumTiles = tiles == 0 ? 0 : Math.Max(tiles, tokens / perTile),
+                Recompute = _recipe.Recompute,
             },
         };
     }

@@ -79,7 +79,8 @@ public sealed class GoldenCommandTests() : GoldenCommands(ElementType.Float32)
         Assert.Equal(parameters / 2, half.GetProperty("parameter_bytes").GetInt64());
         Assert.Equal(3 * parameters, single.GetProperty("training_state_bytes").GetInt64());
         Assert.Equal(4 * parameters, half.GetProperty("training_state_bytes").GetInt64());
-        foreach (var name in (string[])["inference_activation_bytes", "training_activation_bytes"])
+        foreach (var name in (string[])["inference_activation_bytes", "training_activation_bytes", "recomputed_activation_bytes"])
             Assert.InRange(half.GetProperty(name).GetInt64(), single.GetProperty(name).GetInt64() / 2, single.GetProperty(name).GetInt64() - 1);
+        Assert.InRange(single.GetProperty("recomputed_activation_bytes").GetInt64(), single.GetProperty("inference_activation_bytes").GetInt64(), single.GetProperty("training_activation_bytes").GetInt64() - 1);
     }
 }

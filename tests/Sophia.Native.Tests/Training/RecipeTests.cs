@@ -36,7 +36,7 @@ public sealed class RecipeTests : IDisposable
                             "kl": {"estimator": "k2", "coefficient": 0.25, "reference": "record"}},
               "optimizer": {"name": "adamw", "learning_rate": 1e-3, "betas": [0.8, 0.99], "epsilon": 1e-6, "weight_decay": 0, "moments": "fp32"},
               "schedule": {"name": "constant", "warmup_steps": 7, "final_fraction": 0.5}, /* here too */
-              "gradient_clip": 0.5, "steps": 20, "batch_tokens": 300, "micro_batch_tokens": 128, "max_sequence_tokens": 64, "recompute": false,
+              "gradient_clip": 0.5, "steps": 20, "batch_tokens": 300, "micro_batch_tokens": 128, "max_sequence_tokens": 64, "recompute": true,
               "freeze": ["decoder"], "checkpoint_every": 3, "shuffle": false, "save_dtype": "bf16",
             }
             """);
@@ -46,7 +46,7 @@ public sealed class RecipeTests : IDisposable
         Assert.Equal(new AdamWOptions { Beta1 = 0.8, Beta2 = 0.99, Epsilon = 1e-6, WeightDecay = 0, GradientClip = 0.5 }, recipe.Optimizer);
         Assert.Equal((1e-3, new LearningRateSchedule(ScheduleShape.Constant, 7, 0.5)), (recipe.LearningRate, recipe.Schedule));
         Assert.Equal((20, 0, 300, 128, 64, 3), (recipe.Steps, recipe.BatchSequences, recipe.BatchTokens, recipe.MicroBatchTokens, recipe.MaximumSequenceTokens, recipe.CheckpointEvery));
-        Assert.Equal((false, true), (recipe.Shuffle, recipe.SaveBFloat16));
+        Assert.Equal((false, true, true), (recipe.Shuffle, recipe.SaveBFloat16, recipe.Recompute));
         Assert.Equal([ParameterGroup.Decoder], recipe.Freeze);
     }
 
@@ -160,7 +160,7 @@ public sealed class RecipeTests : IDisposable
     [InlineData("{\"batch_tokens\":-5}", "batch_tokens: expected a whole number from 1")]
     [InlineData("{\"micro_batch_tokens\":0}", "micro_batch_tokens: expected a whole number from 1")]
     [InlineData("{\"max_sequence_tokens\":\"long\"}", "max_sequence_tokens: expected a whole number from 1")]
-    [InlineData("{\"recompute\":true}", "recompute: expected false")]
+    [InlineData("{\"recompute\":1}", "recompute: expected true or false, found 1.")]
     [InlineData("{\"shuffle\":1}", "shuffle: expected true or false, found 1.")]
     [InlineData("{\"freeze\":\"vision\"}", "freeze: expected a list of names, found \"vision\".")]
     [InlineData("{\"freeze\":[1]}", "freeze: expected a list of names, found [1].")]
