@@ -4,6 +4,7 @@ using Sophia.Native.Models;
 using Sophia.Native.Models.Files;
 using Sophia.Native.Models.Generation;
 using Sophia.Native.Pipeline;
+using Sophia.Native.Training.Recipes;
 
 namespace Sophia.Native.Cli;
 
@@ -53,20 +54,42 @@ internal sealed class ModelSession : IDisposable
         return isProfiled && parsed.GetValue(SharedOptions.Profile) is { } path ? new ProfilingBackend(backend, new(path, new(parsed))) : backend;
     }
 
-    public static ModelSession Open(ParseResult parsed, string folder, params ReadOnlySpan<ParameterGroup> trained) => Open(parsed, folder, isProfiled: true, trained);
+    /// <summary>Loads a model, with an adapter over it where one is named.</summary>
+    public static ModelSession Open(ParseResult parsed, string folder, string? adapter = null, bool isProfiled = true) =>
+        Open(parsed, folder, isProfiled, [], config => adapter is null ? null : AdapterReader.ReadConfig(adapter, config), parameters =>
+        {
+            if (adapter is not null)
+                AdapterReader.Read(adapter, parameters.Layout, parameters);
+        });
 
-    public static ModelSession Open(ParseResult parsed, string folder, bool isProfiled, ReadOnlySpan<ParameterGroup> trained)
+    /// <summary>Loads a model to be trained by a recipe; its adapter, if there is to be one, begins as a given one or as no change.</summary>
+    public static ModelSession OpenForTraining(ParseResult parsed, string folder, Recipe recipe, string? adapter)
+    {
+        if (adapter is not null && recipe.Adapter is null)
+            throw new UsageException("--adapter: expected a recipe with \"lora\", which trains the adapter, found one that trains the model: add \"lora\" with the adapter's rank, alpha and targets, or merge the adapter first (sophia merge).");
+        return Open(parsed, folder, isProfiled: true, [.. recipe.TrainedGroups], config => adapter is null ? recipe.Adapter?.Resolve(config, recipe.Freeze) : AdapterReader.ReadConfig(adapter, config), parameters =>
+        {
+            if (adapter is not null)
+                AdapterReader.Read(adapter, parameters.Layout, parameters);
+            else if (recipe.Adapter is not null)
+                ParameterInitializer.InitializeAdapter(parameters.Layout, SharedOptions.SeedOf(parsed), parameters);
+        });
+    }
+
+    private static ModelSession Open(ParseResult parsed, string folder, bool isProfiled, ParameterGroup[] trained, Func<InternVLConfig, AdapterConfig?> findAdapter, Action<ParameterSet> fillAdapter)
     {
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{folder}: expected a checkpoint folder with config.json and safetensors, found {(File.Exists(folder) ? "a file" : "no such folder")}.");
         var processor = InternVLProcessor.Load(folder);
+        var adapter = findAdapter(processor.Config);
         var backend = OpenBackend(parsed, isProfiled);
         ParameterSet? parameters = null;
         try
         {
-            var layout = new ParameterLayout(processor.Config);
+            var layout = new ParameterLayout(processor.Config, adapter);
             parameters = new(backend, layout, SharedOptions.StorageOf(parsed), trained);
             var found = CheckpointReader.Read(folder, layout, parameters);
+            fillAdapter(parameters);
             return new(folder, backend, processor, parameters, new(processor.Config, parameters, processor.ImageTokenId), found);
         }
         catch

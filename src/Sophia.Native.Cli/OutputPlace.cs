@@ -1,6 +1,8 @@
+using Sophia.Native.Data.Records;
+
 namespace Sophia.Native.Cli;
 
-/// <summary>Asks before the work whether its results can be written, and leaves nothing behind.</summary>
+/// <summary>Asks before the work whether its results can be written, leaving nothing behind, and writes folders whole or not at all.</summary>
 internal static class OutputPlace
 {
     /// <summary>Refuses a file that cannot be written.</summary>
@@ -28,6 +30,30 @@ internal static class OutputPlace
         RequireFolder(path);
         if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
             throw new IOException($"{path}: expected a new or empty folder, found files: {advice}.");
+    }
+
+    /// <summary>Writes a folder beside its final name and renames it, so that there is never half a checkpoint.</summary>
+    public static void WriteFolder(string folder, Action<string> write)
+    {
+        var final = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        var parent = Path.GetDirectoryName(final) ?? throw new IOException($"{folder}: expected a new folder, found the root of a file system.");
+        Directory.CreateDirectory(parent);
+        var unfinished = Path.Combine(parent, $".{Path.GetFileName(final)}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp");
+        try
+        {
+            Directory.CreateDirectory(unfinished);
+            write(unfinished);
+            if (Directory.Exists(final))
+                Directory.Delete(final);
+            Directory.Move(unfinished, final);
+            AtomicFile.FlushFolder(parent);
+        }
+        catch
+        {
+            if (Directory.Exists(unfinished))
+                Directory.Delete(unfinished, recursive: true);
+            throw;
+        }
     }
 
     private static void Probe(string path, string folder)

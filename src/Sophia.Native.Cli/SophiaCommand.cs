@@ -43,7 +43,7 @@ public static class SophiaCommand
         Command[] verbs =
         [
             QuickstartCommand.Create(), DoctorCommand.Create(), InspectCommand.Create(), InitCommand.Create(), ScoreCommand.Create(), GenerateCommand.Create(),
-            CaptionCommand.Create(), ReasonCommand.Create(), RewardCommand.Create(), RolloutCommand.Create(), TrainCommand.Create(), EvalCommand.Create(),
+            CaptionCommand.Create(), ReasonCommand.Create(), RewardCommand.Create(), RolloutCommand.Create(), TrainCommand.Create(), MergeCommand.Create(), EvalCommand.Create(),
             TokenizeCommand.Create(), TilesCommand.Create(), VerifyCommand.Create(),
         ];
         foreach (var verb in verbs)

@@ -46,7 +46,7 @@ public sealed class Decoder
         var rows = tokens.Ids.Length;
         _backend.EmbeddingForward(activations.Embeddings.RowRange(0, rows), _embedding.Value, tokens.Ids, visual, tokens.VisualRows);
         for (var layer = 0; layer < _layers.Length; layer++)
-            ForwardLayer(layer, activations.Layers[layer], activations.Branch.RowRange(0, rows), tokens, cache);
+            ForwardLayer(layer, activations.Layers[layer], activations.Branch.RowRange(0, rows), tokens, cache, activations.Adapter);
         _backend.RmsNormForward(activations.FinalNorm.RowRange(0, rows), activations.FinalInverse.ColumnRange(0, rows), activations.Last.RowRange(0, rows), _norm.Value, (float)_config.NormEpsilon);
     }
 
@@ -64,23 +64,23 @@ public sealed class Decoder
         {
             // The last layer ran last, so that what it left is still there.
             if (activations.IsRecomputed && layer < _layers.Length - 1)
-                ForwardBranches(layer, activations.Layers[layer], activations.Branch.RowRange(0, rows), tokens, cache: null);
-            BackwardLayer(_layers[layer], activations.Layers[layer], gradients, tokens);
+                ForwardBranches(layer, activations.Layers[layer], activations.Branch.RowRange(0, rows), tokens, cache: null, activations.Adapter);
+            BackwardLayer(_layers[layer], activations.Layers[layer], gradients, tokens, activations.Adapter);
         }
         if (!_embedding.Gradient.IsAbsent || !dVisual.IsAbsent)
             _backend.EmbeddingBackward(_embedding.Gradient, dVisual, stream, tokens.Ids, tokens.VisualRows);
     }
 
-    private void ForwardLayer(int index, DecoderLayerActivations saved, DeviceView branch, in DecoderTokens tokens, KeyValueCache? cache)
+    private void ForwardLayer(int index, DecoderLayerActivations saved, DeviceView branch, in DecoderTokens tokens, KeyValueCache? cache, AdapterWorkspace? adapter)
     {
-        ForwardBranches(index, saved, branch, tokens, cache);
+        ForwardBranches(index, saved, branch, tokens, cache, adapter);
         var rows = tokens.Ids.Length;
-        _backend.LinearForward(branch, saved.SwiGlu.RowRange(0, rows), _layers[index].Down.Value);
+        _layers[index].Down.Forward(branch, saved.SwiGlu.RowRange(0, rows), adapter);
         _backend.ResidualForward(saved.Output.RowRange(0, rows), saved.Middle.RowRange(0, rows), branch);
     }
 
     /// <summary>All of a layer that its backward pass reads: everything but the last product and its residual connection.</summary>
-    private void ForwardBranches(int index, DecoderLayerActivations saved, DeviceView branch, in DecoderTokens tokens, KeyValueCache? cache)
+    private void ForwardBranches(int index, DecoderLayerActivations saved, DeviceView branch, in DecoderTokens tokens, KeyValueCache? cache, AdapterWorkspace? adapter)
     {
         ref readonly var layer = ref _layers[index];
         var rows = tokens.Ids.Length;
@@ -91,7 +91,7 @@ public sealed class Decoder
         var attention = saved.Attention.RowRange(0, rows);
         var middle = saved.Middle.RowRange(0, rows);
         _backend.RmsNormForward(normed, saved.Inverse1.ColumnRange(0, rows), input, layer.Norm1.Value, epsilon);
-        _backend.LinearForward(queryKeyValue, normed, layer.QueryKeyValue.Value, layer.QueryKeyValueBias.Value);
+        layer.QueryKeyValue.Forward(queryKeyValue, normed, adapter);
         _backend.Rope(queryKeyValue.ColumnRange(0, _queryColumns + _keyColumns), tokens.RopeTable, tokens.Positions, _config.HeadSize);
         var key = queryKeyValue.ColumnRange(_queryColumns, _keyColumns);
         var value = queryKeyValue.ColumnRange(_queryColumns + _keyColumns, _keyColumns);
@@ -102,51 +102,50 @@ public sealed class Decoder
             value = cache.Values(index);
         }
         _backend.AttentionForward(attention, saved.LogSumExp.RowRange(0, rows), queryKeyValue.ColumnRange(0, _queryColumns), key, value, tokens.Sequences, _config.HeadSize, _attentionScale);
-        _backend.LinearForward(branch, attention, layer.Output.Value);
+        layer.Output.Forward(branch, attention, adapter);
         _backend.ResidualForward(middle, input, branch);
 
         normed = saved.Norm2.RowRange(0, rows);
         var gateUp = saved.GateUp.RowRange(0, rows);
         _backend.RmsNormForward(normed, saved.Inverse2.ColumnRange(0, rows), middle, layer.Norm2.Value, epsilon);
-        _backend.LinearForward(gateUp, normed, layer.GateUp.Value);
+        layer.GateUp.Forward(gateUp, normed, adapter);
         _backend.SwiGluForward(saved.SwiGlu.RowRange(0, rows), gateUp);
     }
 
-    private void BackwardLayer(in Layer layer, DecoderLayerActivations saved, DecoderGradients gradients, in DecoderTokens tokens)
+    private void BackwardLayer(in Layer layer, DecoderLayerActivations saved, DecoderGradients gradients, in DecoderTokens tokens, AdapterWorkspace? adapter)
     {
         var rows = tokens.Ids.Length;
         var stream = gradients.Stream.RowRange(0, rows);
         var dNorm = gradients.Norm.RowRange(0, rows);
         var dSwiGlu = gradients.SwiGlu.RowRange(0, rows);
         var dGateUp = gradients.GateUp.RowRange(0, rows);
-        _backend.LinearBackward(dSwiGlu, stream, saved.SwiGlu.RowRange(0, rows), layer.Down);
+        layer.Down.Backward(dSwiGlu, stream, saved.SwiGlu.RowRange(0, rows), adapter);
         _backend.SwiGluBackward(dGateUp, dSwiGlu, saved.GateUp.RowRange(0, rows));
-        _backend.LinearBackward(dNorm, dGateUp, saved.Norm2.RowRange(0, rows), layer.GateUp);
+        layer.GateUp.Backward(dNorm, dGateUp, saved.Norm2.RowRange(0, rows), adapter);
         _backend.RmsNormBackward(stream, layer.Norm2.Gradient, dNorm, saved.Middle.RowRange(0, rows), layer.Norm2.Value, saved.Inverse2.ColumnRange(0, rows), accumulate: true);
 
         var attention = saved.Attention.RowRange(0, rows);
         var dAttention = gradients.Attention.RowRange(0, rows);
         var queryKeyValue = saved.QueryKeyValue.RowRange(0, rows);
         var dQueryKeyValue = gradients.QueryKeyValue.RowRange(0, rows);
-        _backend.LinearBackward(dAttention, stream, attention, layer.Output);
+        layer.Output.Backward(dAttention, stream, attention, adapter);
         _backend.AttentionBackward(
             dQueryKeyValue.ColumnRange(0, _queryColumns), dQueryKeyValue.ColumnRange(_queryColumns, _keyColumns), dQueryKeyValue.ColumnRange(_queryColumns + _keyColumns, _keyColumns),
             gradients.Delta.RowRange(0, rows), dAttention,
             queryKeyValue.ColumnRange(0, _queryColumns), queryKeyValue.ColumnRange(_queryColumns, _keyColumns), queryKeyValue.ColumnRange(_queryColumns + _keyColumns, _keyColumns),
             attention, saved.LogSumExp.RowRange(0, rows), tokens.Sequences, _config.HeadSize, _attentionScale);
         _backend.Rope(dQueryKeyValue.ColumnRange(0, _queryColumns + _keyColumns), tokens.RopeTable, tokens.Positions, _config.HeadSize, inverse: true);
-        _backend.LinearBackward(dNorm, dQueryKeyValue, saved.Norm1.RowRange(0, rows), layer.QueryKeyValue, layer.QueryKeyValueBias);
+        layer.QueryKeyValue.Backward(dNorm, dQueryKeyValue, saved.Norm1.RowRange(0, rows), adapter);
         _backend.RmsNormBackward(stream, layer.Norm1.Gradient, dNorm, saved.Input.RowRange(0, rows), layer.Norm1.Value, saved.Inverse1.ColumnRange(0, rows), accumulate: true);
     }
 
     private readonly struct Layer(ParameterSet parameters, string prefix)
     {
         public readonly Weight Norm1 = parameters[prefix + "norm1.weight"];
-        public readonly Weight QueryKeyValue = parameters[prefix + "qkv.weight"];
-        public readonly Weight QueryKeyValueBias = parameters.Optional(prefix + "qkv.bias");
-        public readonly Weight Output = parameters[prefix + "output.weight"];
+        public readonly LinearLayer QueryKeyValue = new(parameters, prefix + "qkv");
+        public readonly LinearLayer Output = new(parameters, prefix + "output");
         public readonly Weight Norm2 = parameters[prefix + "norm2.weight"];
-        public readonly Weight GateUp = parameters[prefix + "gate_up.weight"];
-        public readonly Weight Down = parameters[prefix + "down.weight"];
+        public readonly LinearLayer GateUp = new(parameters, prefix + "gate_up");
+        public readonly LinearLayer Down = new(parameters, prefix + "down");
     }
 }

@@ -48,5 +48,8 @@ public sealed class DecoderActivations
 
     internal DecoderGradients? Gradients { get; }
 
+    /// <summary>Memory of adapted linear layers; null where the model has none.</summary>
+    internal AdapterWorkspace? Adapter { get; init; }
+
     internal DeviceView Last => Layers.Length > 0 ? Layers[^1].Output : Embeddings;
 }

@@ -14,4 +14,7 @@ internal enum Initialization
 
     /// <summary>The constant of the configuration: layer scales.</summary>
     LayerScale,
+
+    /// <summary>Uniform within one over the root of the columns: A of an adapter, as in PEFT (Kaiming's uniform distribution with a of the root of 5).</summary>
+    Uniform,
 }

@@ -151,8 +151,8 @@ public sealed class InternVL : IDisposable
     private void BackwardFromHidden(ModelWorkspace workspace)
     {
         var batch = workspace.Batch;
-        var trainsVision = batch.TileCount > 0 && Parameters.IsTrained(ParameterGroup.Vision);
-        var trainsImages = trainsVision || (batch.TileCount > 0 && Parameters.IsTrained(ParameterGroup.Projector));
+        var trainsVision = batch.TileCount > 0 && Parameters.ReceivesGradients(ParameterGroup.Vision);
+        var trainsImages = trainsVision || (batch.TileCount > 0 && Parameters.ReceivesGradients(ParameterGroup.Projector));
         var dVisual = trainsImages ? workspace.Projector.DOutput.RowRange(0, batch.VisualTokenCount) : default;
         Decoder.Backward(workspace.Decoder, batch.Tokens(RopeTable), dVisual);
         if (!trainsImages)

@@ -18,10 +18,10 @@ public sealed record ModelPlan
     /// <summary>Whether the decoder's activations are kept for a backward pass.</summary>
     public bool Training { get; init; }
 
-    /// <summary>Whether the projector's activations are kept too; not needed where projector and vision encoder are frozen.</summary>
+    /// <summary>Whether the projector's activations are kept too; not needed where projector and vision encoder are frozen and not adapted.</summary>
     public bool TrainsProjector { get; init; }
 
-    /// <summary>Whether the vision encoder's activations are kept too; not needed where it is frozen.</summary>
+    /// <summary>Whether the vision encoder's activations are kept too; not needed where it is frozen and not adapted.</summary>
     public bool TrainsVision { get; init; }
 
     /// <summary>
@@ -29,6 +29,9 @@ public sealed record ModelPlan
     /// operations. The same operations over the same numbers give the same bits, so no gradient changes. Of effect where activations are kept at all.
     /// </summary>
     public bool Recompute { get; init; }
+
+    /// <summary>The adapter of the model, <see cref="ParameterLayout.Adapter"/> of its parameters: its linear layers need memory of their own; null where there is none.</summary>
+    public AdapterConfig? Adapter { get; init; }
 
     /// <summary>Rows of a chunk of the head; changes no result.</summary>
     public int HeadChunk { get; init; } = 256;

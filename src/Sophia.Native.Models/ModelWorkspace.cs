@@ -117,10 +117,13 @@ public sealed class ModelWorkspace : IDisposable
         public Slices(Arena arena, Backend backend, InternVLConfig config, ModelPlan plan)
         {
             var tileSize = plan.TileSize == 0 ? config.TileSize : plan.TileSize;
+            long patches = (long)(tileSize / config.Vision.PatchSize) * (tileSize / config.Vision.PatchSize);
+            var visualTokens = plan.MaximumTiles * patches / 4;
             Batch = new(arena, backend, config, plan, tileSize);
-            Vision = new(arena, backend, config.Vision, plan.Storage, tileSize, plan.MaximumTiles, plan.TrainsVision, plan.Recompute);
-            Projector = new(arena, config, plan.Storage, (long)plan.MaximumTiles * Vision.Grid * Vision.Grid / 4, plan.TrainsProjector || plan.TrainsVision);
-            Decoder = new(arena, config.Text, plan.Storage, plan.MaximumTokens, plan.Training, plan.Recompute);
+            var adapter = plan.Adapter is null ? null : new AdapterWorkspace(arena, backend, config, plan.Adapter, plan.Storage, plan.MaximumTiles * (1 + patches), visualTokens, plan.MaximumTokens, plan.Training);
+            Vision = new(arena, backend, config.Vision, plan.Storage, tileSize, plan.MaximumTiles, plan.TrainsVision, plan.Recompute) { Adapter = adapter };
+            Projector = new(arena, config, plan.Storage, visualTokens, plan.TrainsProjector || plan.TrainsVision) { Adapter = adapter };
+            Decoder = new(arena, config.Text, plan.Storage, plan.MaximumTokens, plan.Training, plan.Recompute) { Adapter = adapter };
             // Rows that begin at whole slices of 64 bytes: products off 16 bytes are slow on a GPU, and the vocabulary is 151,674.
             const int alignedFloats = Arena.Alignment / sizeof(float);
             var vocabulary = config.Text.VocabularySize;

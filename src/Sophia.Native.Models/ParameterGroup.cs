@@ -11,4 +11,7 @@ public enum ParameterGroup
 
     /// <summary>The decoder with its embedding and head.</summary>
     Decoder,
+
+    /// <summary>The matrices of an adapter (<see cref="AdapterConfig"/>), whichever part of the model its linear layers lie in. Trained alone: the model that it adapts is frozen.</summary>
+    Adapter,
 }

@@ -3,7 +3,8 @@ using Sophia.Native.Models.Files;
 namespace Sophia.Native.Models;
 
 /// <summary>
-/// A random initialization: weights, embedding, class token and positions normal with the configuration's <c>initializer_range</c>, biases 0, norms 1, layer scales their constant.
+/// A random initialization: weights, embedding, class token and positions normal with the configuration's <c>initializer_range</c>, biases 0, norms 1, layer scales their constant;
+/// of an adapter A uniform within one over the root of its columns and B 0, so that it begins as no change.
 /// Each number is a function of the seed, the parameter's name and the element's index alone, so it depends neither on pieces, nor on other parameters, nor on the machine.
 /// </summary>
 public static class ParameterInitializer
@@ -22,7 +23,13 @@ public static class ParameterInitializer
     /// <param name="sink">Takes the parameters in chunks of whole rows.</param>
     public static void Initialize(ParameterLayout layout, ulong seed, IParameterSink sink) => Initialize(layout, seed, sink, ChunkElements);
 
-    internal static void Initialize(ParameterLayout layout, ulong seed, IParameterSink sink, int chunkElements)
+    /// <summary>Writes the matrices of an adapter alone, over a model that is there.</summary>
+    /// <param name="layout">The parameters, with an adapter.</param>
+    /// <param name="seed">The seed; equal seeds give equal matrices.</param>
+    /// <param name="sink">Takes the matrices in chunks of whole rows.</param>
+    public static void InitializeAdapter(ParameterLayout layout, ulong seed, IParameterSink sink) => Initialize(layout, seed, sink, ChunkElements, ParameterGroup.Adapter);
+
+    internal static void Initialize(ParameterLayout layout, ulong seed, IParameterSink sink, int chunkElements, ParameterGroup? only = null)
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(sink);
@@ -31,6 +38,7 @@ public static class ParameterInitializer
         var buffer = Array.Empty<float>();
         foreach (var parameter in layout.Parameters)
         {
+            if (only is { } group && parameter.Group != group) continue;
             var rowsAtOnce = Math.Clamp(chunkElements / parameter.Columns, 1, parameter.Rows);
             if (buffer.Length < rowsAtOnce * parameter.Columns) buffer = new float[rowsAtOnce * parameter.Columns];
             var range = parameter.Group == ParameterGroup.Vision ? visionRange : text.InitializerRange;
@@ -40,7 +48,11 @@ public static class ParameterInitializer
                 switch (parameter.Initialization)
                 {
                     case Initialization.Normal:
-                        FillNormal(buffer, chunk.Length, (long)row * parameter.Columns, Hash(parameter.Name), seed, range);
+                        Fill(buffer, chunk.Length, (long)row * parameter.Columns, Hash(parameter.Name), seed, word => (float)(range * NormalDistribution.FromWord(word)));
+                        break;
+                    case Initialization.Uniform:
+                        var bound = 1 / Math.Sqrt(parameter.Columns);
+                        Fill(buffer, chunk.Length, (long)row * parameter.Columns, Hash(parameter.Name), seed, word => (float)(bound * ((word + 0.5) * (1.0 / 2147483648.0) - 1)));
                         break;
                     case Initialization.One:
                         chunk.Fill(1);
@@ -58,18 +70,18 @@ public static class ParameterInitializer
     }
 
     /// <summary>Fills the first <paramref name="count"/> places of the buffer on all cores; a number depends on its index alone, so the pieces may come in any order.</summary>
-    private static void FillNormal(float[] buffer, int count, long first, ulong hash, ulong seed, double range)
+    private static void Fill(float[] buffer, int count, long first, ulong hash, ulong seed, Func<uint, float> number)
     {
         const int Piece = 1 << 15;
         Parallel.For(0, (count + Piece - 1) / Piece, piece =>
         {
             var start = piece * Piece;
-            FillNormal(buffer.AsSpan(start, Math.Min(Piece, count - start)), first + start, hash, seed, range);
+            Fill(buffer.AsSpan(start, Math.Min(Piece, count - start)), first + start, hash, seed, number);
         });
     }
 
     /// <summary>Element i takes word i mod 4 of block i / 4.</summary>
-    private static void FillNormal(Span<float> destination, long first, ulong hash, ulong seed, double range)
+    private static void Fill(Span<float> destination, long first, ulong hash, ulong seed, Func<uint, float> number)
     {
         var index = 0;
         while (index < destination.Length)
@@ -79,7 +91,7 @@ public static class ParameterInitializer
             for (var lane = (int)(element & 3); lane < 4 && index < destination.Length; lane++)
             {
                 var word = lane switch { 0 => block.X0, 1 => block.X1, 2 => block.X2, _ => block.X3 };
-                destination[index++] = (float)(range * NormalDistribution.FromWord(word));
+                destination[index++] = number(word);
             }
         }
     }

@@ -2,7 +2,7 @@ namespace Sophia.Native.Models;
 
 /// <summary>
 /// Every parameter of a model and its place in one flat arena. Parameters of one group and one decay rule lie side by side
-/// (vision, projector, decoder; in each the decaying ones first), so that freezing and weight decay act on contiguous ranges.
+/// (vision, projector, decoder, and the adapter where there is one; in each the decaying ones first), so that freezing and weight decay act on contiguous ranges.
 /// </summary>
 public sealed class ParameterLayout
 {
@@ -13,19 +13,27 @@ public sealed class ParameterLayout
 
     /// <summary>Lays out the parameters of a model.</summary>
     /// <param name="config">The model.</param>
-    /// <exception cref="ArgumentException">The configuration contradicts itself.</exception>
-    public ParameterLayout(InternVLConfig config)
+    /// <param name="adapter">What adapts it; null for nothing.</param>
+    /// <exception cref="ArgumentException">The configuration contradicts itself, or the adapter names a linear layer that the model lacks.</exception>
+    public ParameterLayout(InternVLConfig config, AdapterConfig? adapter = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         config.Validate();
         Config = config;
+        Adapter = adapter;
 
         var declared = ParameterTable.Declare(config);
+        if (adapter is not null)
+        {
+            AdaptedModules = FindModules(config, adapter);
+            ParameterTable.DeclareAdapter(declared, adapter.Rank, AdaptedModules);
+        }
         var parameters = new List<Parameter>(declared.Count);
         var segments = new List<ParameterSegment>(6);
         long offset = 0;
-        foreach (var group in (ReadOnlySpan<ParameterGroup>)[ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder])
+        foreach (var group in Enum.GetValues<ParameterGroup>())
         {
+            if (group == ParameterGroup.Adapter && adapter is null) continue;
             foreach (var decays in (ReadOnlySpan<bool>)[true, false])
             {
                 var start = offset;
@@ -49,6 +57,9 @@ public sealed class ParameterLayout
     /// <summary>The model.</summary>
     public InternVLConfig Config { get; }
 
+    /// <summary>What adapts the model, or null.</summary>
+    public AdapterConfig? Adapter { get; }
+
     /// <summary>All parameters in the order of the arena.</summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 
@@ -60,6 +71,9 @@ public sealed class ParameterLayout
 
     /// <summary>Number of elements of the arena, with padding.</summary>
     public long ElementCount { get; }
+
+    /// <summary>The adapted linear layers in the order of the forward pass.</summary>
+    internal IReadOnlyList<LinearModule> AdaptedModules { get; } = [];
 
     /// <summary>The parameter of a name.</summary>
     /// <param name="name">Canonical name.</param>
@@ -75,7 +89,7 @@ public sealed class ParameterLayout
 
     /// <summary>The contiguous range of a whole group, decaying and not.</summary>
     /// <param name="group">The part of the model.</param>
-    /// <returns>First element and number of elements, with padding.</returns>
+    /// <returns>First element and number of elements, with padding; nothing at the end for the adapter of a model that has none.</returns>
     public (long Offset, long Length) RangeOf(ParameterGroup group)
     {
         long start = -1, end = 0;
@@ -85,6 +99,7 @@ public sealed class ParameterLayout
             if (start < 0) start = segment.Offset;
             end = segment.Offset + segment.Length;
         }
+        if (group == ParameterGroup.Adapter && Adapter is null) return (ElementCount, 0);
         return start < 0 ? throw new ArgumentOutOfRangeException(nameof(group), group, "Not a group.") : (start, end - start);
     }
 
@@ -99,5 +114,16 @@ public sealed class ParameterLayout
             if (parameter.Group == group) count += parameter.Length;
         }
         return count;
+    }
+
+    private static List<LinearModule> FindModules(InternVLConfig config, AdapterConfig adapter)
+    {
+        var wanted = new HashSet<string>(adapter.Modules, StringComparer.Ordinal);
+        var modules = new List<LinearModule>();
+        foreach (var module in LinearModule.Of(config))
+        {
+            if (wanted.Remove(module.Path)) modules.Add(module);
+        }
+        return wanted.Count == 0 ? modules : throw new ArgumentException($"Expected an adapter of linear layers of this model, found {wanted.First()}, which it lacks.", nameof(adapter));
     }
 }

@@ -94,6 +94,23 @@ public sealed class ParameterSet : IParameterSink, IParameterSource, IDisposable
     /// <param name="group">The group.</param>
     public bool IsTrained(ParameterGroup group) => _trained[(int)group];
 
+    /// <summary>Whether anything in a part of the model is trained, so that the backward pass has to reach it: its own parameters, or an adapter of one of its linear layers.</summary>
+    /// <param name="group">The part of the model.</param>
+    public bool ReceivesGradients(ParameterGroup group)
+    {
+        if (IsTrained(group))
+            return true;
+        if (!IsTrained(ParameterGroup.Adapter))
+            return false;
+        // By index: an enumerator of the list would be an object per step.
+        for (var i = 0; i < Layout.AdaptedModules.Count; i++)
+        {
+            if (Layout.AdaptedModules[i].Group == group)
+                return true;
+        }
+        return false;
+    }
+
     /// <summary>The range of the gradient arena that belongs to a trained segment of the parameter arena.</summary>
     /// <param name="segment">One of <see cref="TrainedSegments"/>.</param>
     public long GradientOffset(ParameterSegment segment) => segment.Offset + _gradientShift[(int)segment.Group];

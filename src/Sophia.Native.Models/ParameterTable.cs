@@ -14,6 +14,16 @@ internal static class ParameterTable
         return table;
     }
 
+    /// <summary>A and B of every adapted layer. Both have two dimensions, so that weight decay applies, as in PEFT's training.</summary>
+    public static void DeclareAdapter(List<Parameter> table, int rank, IReadOnlyList<LinearModule> modules)
+    {
+        foreach (var module in modules)
+        {
+            table.Add(new Parameter(module.DownName, rank, module.Columns, ParameterGroup.Adapter, Decays: true, Offset: 0) { Initialization = Initialization.Uniform });
+            table.Add(new Parameter(module.UpName, module.Rows, rank, ParameterGroup.Adapter, Decays: true, Offset: 0) { Initialization = Initialization.Zero });
+        }
+    }
+
     private static void DeclareVision(List<Parameter> table, VisionConfig vision)
     {
         const ParameterGroup Group = ParameterGroup.Vision;

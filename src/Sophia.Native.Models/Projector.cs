@@ -7,10 +7,8 @@ public sealed class Projector
     private readonly InternVLConfig _config;
     private readonly Weight _normWeight;
     private readonly Weight _normBias;
-    private readonly Weight _weight1;
-    private readonly Weight _bias1;
-    private readonly Weight _weight2;
-    private readonly Weight _bias2;
+    private readonly LinearLayer _feedForward1;
+    private readonly LinearLayer _feedForward2;
 
     /// <summary>Resolves the projector's parameters.</summary>
     /// <param name="config">The model.</param>
@@ -21,10 +19,8 @@ public sealed class Projector
         _config = config;
         _normWeight = parameters["projector.norm.weight"];
         _normBias = parameters["projector.norm.bias"];
-        _weight1 = parameters["projector.fc1.weight"];
-        _bias1 = parameters["projector.fc1.bias"];
-        _weight2 = parameters["projector.fc2.weight"];
-        _bias2 = parameters["projector.fc2.bias"];
+        _feedForward1 = new(parameters, "projector.fc1");
+        _feedForward2 = new(parameters, "projector.fc2");
     }
 
     /// <summary>Turns the encoder's output into visual tokens.</summary>
@@ -40,9 +36,9 @@ public sealed class Projector
         var gelu = activations.Gelu.RowRange(0, rows);
         _backend.PixelShuffleForward(shuffled, encoded, grid, grid);
         _backend.LayerNormForward(normed, activations.Mean.ColumnRange(0, rows), activations.Inverse.ColumnRange(0, rows), shuffled, _normWeight.Value, _normBias.Value, (float)_config.ProjectorNormEpsilon);
-        _backend.LinearForward(hidden, normed, _weight1.Value, _bias1.Value);
+        _feedForward1.Forward(hidden, normed, activations.Adapter);
         _backend.GeluForward(gelu, hidden);
-        _backend.LinearForward(activations.Output.RowRange(0, rows), gelu, _weight2.Value, _bias2.Value);
+        _feedForward2.Forward(activations.Output.RowRange(0, rows), gelu, activations.Adapter);
     }
 
     /// <summary>From the gradient of the visual tokens, the gradients of the parameters and, unless absent, of the encoder's output.</summary>
@@ -54,14 +50,14 @@ public sealed class Projector
     {
         var dOutput = activations.DOutput.RowRange(0, rows);
         var dHidden = activations.DHidden.RowRange(0, rows);
-        _backend.LinearBackward(dHidden, dOutput, activations.Gelu.RowRange(0, rows), _weight2, _bias2);
+        _feedForward2.Backward(dHidden, dOutput, activations.Gelu.RowRange(0, rows), activations.Adapter);
         _backend.GeluBackward(dHidden, dHidden, activations.FeedForward1.RowRange(0, rows));
-        _backend.LinearBackwardParameters(_weight1, _bias1, dHidden, activations.Norm.RowRange(0, rows));
-        if (_normWeight.Gradient.IsAbsent && dEncoded.IsAbsent)
+        var needsInput = !_normWeight.Gradient.IsAbsent || !dEncoded.IsAbsent;
+        var dNorm = needsInput ? activations.DNorm.RowRange(0, rows) : default;
+        _feedForward1.Backward(dNorm, dHidden, activations.Norm.RowRange(0, rows), activations.Adapter);
+        if (!needsInput)
             return;
-        var dNorm = activations.DNorm.RowRange(0, rows);
         var dShuffled = activations.DShuffled.RowRange(0, rows);
-        _backend.LinearBackwardInput(dNorm, dHidden, _weight1.Value);
         _backend.LayerNormBackward(dShuffled, _normWeight.Gradient, _normBias.Gradient, dNorm, activations.Shuffled.RowRange(0, rows), _normWeight.Value,
             activations.Mean.ColumnRange(0, rows), activations.Inverse.ColumnRange(0, rows));
         if (!dEncoded.IsAbsent)

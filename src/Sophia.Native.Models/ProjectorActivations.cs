@@ -26,6 +26,9 @@ public sealed class ProjectorActivations
 
     internal DeviceView Shuffled { get; }
 
+    /// <summary>Memory of adapted linear layers; null where the model has none.</summary>
+    internal AdapterWorkspace? Adapter { get; init; }
+
     internal DeviceView Norm { get; }
 
     internal DeviceView Mean { get; }

@@ -71,6 +71,9 @@ public sealed class VisionActivations
 
     internal VisionGradients? Gradients { get; }
 
+    /// <summary>Memory of adapted linear layers; null where the model has none.</summary>
+    internal AdapterWorkspace? Adapter { get; init; }
+
     /// <summary>Every tile is a sequence of its own that sees itself whole.</summary>
     internal AttentionSequences Sequences(int tiles) => new()
     {

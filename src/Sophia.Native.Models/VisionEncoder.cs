@@ -9,8 +9,7 @@ public sealed class VisionEncoder
     private readonly Backend _backend;
     private readonly VisionConfig _config;
     private readonly Layer[] _layers;
-    private readonly Weight _patchWeight;
-    private readonly Weight _patchBias;
+    private readonly LinearLayer _patch;
     private readonly Weight _classToken;
     private readonly Weight _positions;
     private readonly float _attentionScale;
@@ -22,8 +21,7 @@ public sealed class VisionEncoder
     {
         _backend = parameters.Backend;
         _config = config;
-        _patchWeight = parameters["vision.patch.weight"];
-        _patchBias = parameters["vision.patch.bias"];
+        _patch = new(parameters, "vision.patch");
         _classToken = parameters["vision.class_token"];
         _positions = parameters["vision.positions"];
         _attentionScale = (float)(1 / Math.Sqrt(config.HeadSize));
@@ -44,11 +42,11 @@ public sealed class VisionEncoder
         var patches = activations.Patches.RowRange(0, patchRows);
         var embeddings = activations.PatchEmbeddings.RowRange(0, patchRows);
         _backend.PatchExtract(patches, pixels, side, side, _config.PatchSize);
-        _backend.LinearForward(embeddings, patches, _patchWeight.Value, _patchBias.Value);
+        _patch.Forward(embeddings, patches, activations.Adapter);
         _backend.VisionTokensForward(activations.Embeddings.RowRange(0, rows), embeddings, _classToken.Value, Positions(activations));
         var sequences = activations.Sequences(tiles);
         for (var layer = 0; layer < _layers.Length; layer++)
-            ForwardLayer(_layers[layer], activations.Layers[layer], rows, sequences);
+            ForwardLayer(_layers[layer], activations.Layers[layer], rows, sequences, activations.Adapter);
     }
 
     /// <summary>Adds the gradients of the encoder's parameters, from that of its output in <see cref="VisionGradients.Stream"/>.</summary>
@@ -63,10 +61,12 @@ public sealed class VisionEncoder
         {
             // The last layer ran last, so that what it left is still there.
             if (activations.IsRecomputed && layer < _layers.Length - 1)
-                ForwardBranches(_layers[layer], activations.Layers[layer], rows, sequences);
-            BackwardLayer(_layers[layer], activations.Layers[layer], gradients, rows, sequences);
+                ForwardBranches(_layers[layer], activations.Layers[layer], rows, sequences, activations.Adapter);
+            BackwardLayer(_layers[layer], activations.Layers[layer], gradients, rows, sequences, activations.Adapter);
         }
-        BackwardEmbeddings(activations, gradients, rows);
+        // Adapters lie in the layers alone.
+        if (!_classToken.Gradient.IsAbsent)
+            BackwardEmbeddings(activations, gradients, rows);
     }
 
     private DeviceView Positions(VisionActivations activations)
@@ -77,14 +77,14 @@ public sealed class VisionEncoder
         return activations.Positions;
     }
 
-    private void ForwardLayer(in Layer layer, VisionLayerActivations saved, long rows, in AttentionSequences sequences)
+    private void ForwardLayer(in Layer layer, VisionLayerActivations saved, long rows, in AttentionSequences sequences, AdapterWorkspace? adapter)
     {
-        ForwardBranches(layer, saved, rows, sequences);
+        ForwardBranches(layer, saved, rows, sequences, adapter);
         _backend.ResidualForward(saved.Output.RowRange(0, rows), saved.Middle.RowRange(0, rows), saved.FeedForward2.RowRange(0, rows), layer.Scale2.Value);
     }
 
     /// <summary>All of a layer that its backward pass reads: everything but the last residual connection.</summary>
-    private void ForwardBranches(in Layer layer, VisionLayerActivations saved, long rows, in AttentionSequences sequences)
+    private void ForwardBranches(in Layer layer, VisionLayerActivations saved, long rows, in AttentionSequences sequences, AdapterWorkspace? adapter)
     {
         var hidden = _config.HiddenSize;
         var input = saved.Input.RowRange(0, rows);
@@ -94,7 +94,7 @@ public sealed class VisionEncoder
         var projection = saved.Projection.RowRange(0, rows);
         var middle = saved.Middle.RowRange(0, rows);
         NormForward(normed, saved.Mean1, saved.Inverse1, input, layer.Norm1, layer.Norm1Bias);
-        _backend.LinearForward(queryKeyValue, normed, layer.QueryKeyValue.Value, layer.QueryKeyValueBias.Value);
+        layer.QueryKeyValue.Forward(queryKeyValue, normed, adapter);
         var query = queryKeyValue.ColumnRange(0, hidden);
         var key = queryKeyValue.ColumnRange(hidden, hidden);
         if (_config.HasQueryKeyNorm)
@@ -107,19 +107,19 @@ public sealed class VisionEncoder
             key = normedQueryKey.ColumnRange(hidden, hidden);
         }
         _backend.AttentionForward(attention, saved.LogSumExp.RowRange(0, rows), query, key, queryKeyValue.ColumnRange(2 * hidden, hidden), sequences, _config.HeadSize, _attentionScale);
-        _backend.LinearForward(projection, attention, layer.Projection.Value, layer.ProjectionBias.Value);
+        layer.Projection.Forward(projection, attention, adapter);
         _backend.ResidualForward(middle, input, projection, layer.Scale1.Value);
 
         normed = saved.Norm2.RowRange(0, rows);
         var feedForward1 = saved.FeedForward1.RowRange(0, rows);
         var gelu = saved.Gelu.RowRange(0, rows);
         NormForward(normed, saved.Mean2, saved.Inverse2, middle, layer.Norm2, layer.Norm2Bias);
-        _backend.LinearForward(feedForward1, normed, layer.FeedForward1.Value, layer.FeedForward1Bias.Value);
+        layer.FeedForward1.Forward(feedForward1, normed, adapter);
         _backend.GeluForward(gelu, feedForward1);
-        _backend.LinearForward(saved.FeedForward2.RowRange(0, rows), gelu, layer.FeedForward2.Value, layer.FeedForward2Bias.Value);
+        layer.FeedForward2.Forward(saved.FeedForward2.RowRange(0, rows), gelu, adapter);
     }
 
-    private void BackwardLayer(in Layer layer, VisionLayerActivations saved, VisionGradients gradients, long rows, in AttentionSequences sequences)
+    private void BackwardLayer(in Layer layer, VisionLayerActivations saved, VisionGradients gradients, long rows, in AttentionSequences sequences, AdapterWorkspace? adapter)
     {
         var hidden = _config.HiddenSize;
         var stream = gradients.Stream.RowRange(0, rows);
@@ -127,13 +127,13 @@ public sealed class VisionEncoder
         var dNorm = gradients.Norm.RowRange(0, rows);
         var dFeedForward = gradients.FeedForward.RowRange(0, rows);
         _backend.ResidualBackward(branch, layer.Scale2.Gradient, stream, saved.FeedForward2.RowRange(0, rows), layer.Scale2.Value);
-        _backend.LinearBackward(dFeedForward, branch, saved.Gelu.RowRange(0, rows), layer.FeedForward2, layer.FeedForward2Bias);
+        layer.FeedForward2.Backward(dFeedForward, branch, saved.Gelu.RowRange(0, rows), adapter);
         _backend.GeluBackward(dFeedForward, dFeedForward, saved.FeedForward1.RowRange(0, rows));
-        _backend.LinearBackward(dNorm, dFeedForward, saved.Norm2.RowRange(0, rows), layer.FeedForward1, layer.FeedForward1Bias);
+        layer.FeedForward1.Backward(dNorm, dFeedForward, saved.Norm2.RowRange(0, rows), adapter);
         NormBackward(stream, dNorm, saved.Middle.RowRange(0, rows), saved.Mean2, saved.Inverse2, layer.Norm2, layer.Norm2Bias);
 
         _backend.ResidualBackward(branch, layer.Scale1.Gradient, stream, saved.Projection.RowRange(0, rows), layer.Scale1.Value);
-        _backend.LinearBackward(dNorm, branch, saved.Attention.RowRange(0, rows), layer.Projection, layer.ProjectionBias);
+        layer.Projection.Backward(dNorm, branch, saved.Attention.RowRange(0, rows), adapter);
         var queryKeyValue = saved.QueryKeyValue.RowRange(0, rows);
         var dQueryKeyValue = gradients.QueryKeyValue.RowRange(0, rows);
         var normedQueryKey = _config.HasQueryKeyNorm ? saved.NormedQueryKey.RowRange(0, rows) : queryKeyValue;
@@ -146,7 +146,7 @@ public sealed class VisionEncoder
             _backend.RmsNormBackward(dQueryKeyValue.ColumnRange(0, hidden), layer.QueryNorm.Gradient, dNormedQueryKey.ColumnRange(0, hidden), queryKeyValue.ColumnRange(0, hidden), layer.QueryNorm.Value, saved.InverseQuery.ColumnRange(0, rows));
             _backend.RmsNormBackward(dQueryKeyValue.ColumnRange(hidden, hidden), layer.KeyNorm.Gradient, dNormedQueryKey.ColumnRange(hidden, hidden), queryKeyValue.ColumnRange(hidden, hidden), layer.KeyNorm.Value, saved.InverseKey.ColumnRange(0, rows));
         }
-        _backend.LinearBackward(dNorm, dQueryKeyValue, saved.Norm1.RowRange(0, rows), layer.QueryKeyValue, layer.QueryKeyValueBias);
+        layer.QueryKeyValue.Backward(dNorm, dQueryKeyValue, saved.Norm1.RowRange(0, rows), adapter);
         NormBackward(stream, dNorm, saved.Input.RowRange(0, rows), saved.Mean1, saved.Inverse1, layer.Norm1, layer.Norm1Bias);
     }
 
@@ -165,7 +165,7 @@ public sealed class VisionEncoder
         _backend.VisionTokensBackward(dPatches, _classToken.Gradient, dPositions, gradients.Stream.RowRange(0, rows), patchCount);
         if (interpolated && !dPositions.IsAbsent)
             _backend.PositionInterpolationBackward(_positions.Gradient, dPositions, activations.Grid, activations.Grid);
-        _backend.LinearBackwardParameters(_patchWeight, _patchBias, dPatches, activations.Patches.RowRange(0, patchRows));
+        _patch.Backward(default, dPatches, activations.Patches.RowRange(0, patchRows), activations.Adapter);
     }
 
     private void NormForward(DeviceView output, DeviceView mean, DeviceView inverse, DeviceView input, in Weight weight, in Weight bias)
@@ -190,19 +190,15 @@ public sealed class VisionEncoder
     {
         public readonly Weight Norm1 = parameters[prefix + "norm1.weight"];
         public readonly Weight Norm1Bias = parameters.Optional(prefix + "norm1.bias");
-        public readonly Weight QueryKeyValue = parameters[prefix + "qkv.weight"];
-        public readonly Weight QueryKeyValueBias = parameters.Optional(prefix + "qkv.bias");
+        public readonly LinearLayer QueryKeyValue = new(parameters, prefix + "qkv");
         public readonly Weight QueryNorm = parameters.Optional(prefix + "query_norm.weight");
         public readonly Weight KeyNorm = parameters.Optional(prefix + "key_norm.weight");
-        public readonly Weight Projection = parameters[prefix + "projection.weight"];
-        public readonly Weight ProjectionBias = parameters[prefix + "projection.bias"];
+        public readonly LinearLayer Projection = new(parameters, prefix + "projection");
         public readonly Weight Scale1 = parameters[prefix + "scale1"];
         public readonly Weight Norm2 = parameters[prefix + "norm2.weight"];
         public readonly Weight Norm2Bias = parameters.Optional(prefix + "norm2.bias");
-        public readonly Weight FeedForward1 = parameters[prefix + "fc1.weight"];
-        public readonly Weight FeedForward1Bias = parameters[prefix + "fc1.bias"];
-        public readonly Weight FeedForward2 = parameters[prefix + "fc2.weight"];
-        public readonly Weight FeedForward2Bias = parameters[prefix + "fc2.bias"];
+        public readonly LinearLayer FeedForward1 = new(parameters, prefix + "fc1");
+        public readonly LinearLayer FeedForward2 = new(parameters, prefix + "fc2");
         public readonly Weight Scale2 = parameters[prefix + "scale2"];
     }
 }

@@ -36,7 +36,7 @@ public sealed class SampleScorer(InternVL model) : IDisposable
         _tokens = Math.Min(model.MaximumPositions, Math.Max(_tokens, sample.Length + sample.Length / 4));
         _tiles = Math.Max(_tiles, sample.TileCount);
         _workspace?.Dispose();
-        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, new() { MaximumTokens = _tokens, MaximumSequences = 1, MaximumTiles = _tiles, Storage = model.Parameters.Storage });
+        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, new() { MaximumTokens = _tokens, MaximumSequences = 1, MaximumTiles = _tiles, Storage = model.Parameters.Storage, Adapter = model.Parameters.Layout.Adapter });
         return _workspace;
     }
 

@@ -33,8 +33,9 @@ public sealed class Trainer : IDisposable
         {
             Storage = model.Parameters.Storage,
             Training = true,
-            TrainsProjector = model.Parameters.IsTrained(ParameterGroup.Projector),
-            TrainsVision = model.Parameters.IsTrained(ParameterGroup.Vision),
+            TrainsProjector = model.Parameters.ReceivesGradients(ParameterGroup.Projector),
+            TrainsVision = model.Parameters.ReceivesGradients(ParameterGroup.Vision),
+            Adapter = model.Parameters.Layout.Adapter,
         });
         _normalizers = new float[options.MicroBatch.MaximumTokens];
     }

@@ -14,8 +14,9 @@ internal static class EvalCommand
         var model = new Option<string>("--model") { Description = "checkpoint folder", Required = true };
         var data = new Option<string>("--data") { Description = "questions with answers", Required = true };
         var output = new Option<string?>("--out") { Description = "file for a record of every answer" };
+        var adapter = AdapterFlag.Create();
         var samples = new Option<int>("--samples") { Description = "answers to a question, for pass@k", DefaultValueFactory = _ => 1 };
-        var command = new Command("eval", "Accuracy on questions, with standard errors and a breakdown by subject and level.") { model, data, output, samples };
+        var command = new Command("eval", "Accuracy on questions, with standard errors and a breakdown by subject and level.") { model, adapter, data, output, samples };
         var sampling = new SamplingFlags(command, 0f, 4096);
         command.SetAction((parsed, cancellation) =>
         {
@@ -27,7 +28,7 @@ internal static class EvalCommand
                 throw new UsageException($"--samples {count}: greedy answers to a question are all the same: give a --temperature above 0.");
             OutputPlace.RequireFile(parsed.GetValue(output));
             var questions = ReadQuestions(parsed.GetValue(data)!);
-            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
+            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!, parsed.GetValue(adapter));
             Run(new(parsed), session, questions, parsed.GetValue(output), count, session.Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed)), cancellation);
             return Task.FromResult(0);
         });

@@ -17,8 +17,9 @@ internal static class GenerateCommand
         var prompt = new Option<string?>("--prompt") { Description = "what the user says" };
         var image = new Option<string[]>("--image") { Description = "an image; may be repeated", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var data = new Option<string?>("--data") { Description = "questions or raw records" };
+        var adapter = AdapterFlag.Create();
         var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
-        var command = new Command("generate", "Completions, streamed on a terminal; temperature 0 is greedy.") { model, prompt, image, data, output };
+        var command = new Command("generate", "Completions, streamed on a terminal; temperature 0 is greedy.") { model, adapter, prompt, image, data, output };
         var sampling = new SamplingFlags(command, 0f, 1024);
         command.SetAction((parsed, cancellation) =>
         {
@@ -32,7 +33,7 @@ internal static class GenerateCommand
             sampling.Check(parsed);
             OutputPlace.RequireFile(parsed.GetValue(output));
             var rows = records is null ? [] : DataFile.Read(records);
-            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
+            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!, parsed.GetValue(adapter));
             var options = session.Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed));
             if (text is not null)
                 Complete(session, new(parsed), text, parsed.GetValue(image)!, options, cancellation);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Sophia.Native.Data.Records;
 using Sophia.Native.Data.Tokenization;
 using Sophia.Native.Models;
 using Sophia.Native.Models.Files;
@@ -35,7 +34,7 @@ internal static class InitCommand
         using var backend = ModelSession.OpenBackend(parsed);
         using var parameters = new ParameterSet(backend, layout);
         ParameterInitializer.Initialize(layout, SharedOptions.SeedOf(parsed), parameters);
-        WriteWhole(folder, unfinished =>
+        OutputPlace.WriteFolder(folder, unfinished =>
         {
             tokenizer.Save(unfinished);
             CheckpointWriter.Write(unfinished, layout, layoutName == "hf" ? CheckpointLayout.HuggingFace : CheckpointLayout.Original, type == "bf16" ? FileElementType.BF16 : FileElementType.F32, parameters);
@@ -44,29 +43,5 @@ internal static class InitCommand
         output.Line($"{folder}: {layout.ParameterCount:N0} parameters, vocabulary {config.Text.VocabularySize}, tokenizer of {tokenizer.VocabularySize} ids");
         output.Json(json => json.WriteNumber("parameters", layout.ParameterCount));
         return 0;
-    }
-
-    /// <summary>Writes a folder beside its final name and renames it, so that there is never half a checkpoint.</summary>
-    private static void WriteWhole(string folder, Action<string> write)
-    {
-        var final = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        var parent = Path.GetDirectoryName(final) ?? throw new IOException($"{folder}: expected a new folder, found the root of a file system.");
-        Directory.CreateDirectory(parent);
-        var unfinished = Path.Combine(parent, $".{Path.GetFileName(final)}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp");
-        try
-        {
-            Directory.CreateDirectory(unfinished);
-            write(unfinished);
-            if (Directory.Exists(final))
-                Directory.Delete(final);
-            Directory.Move(unfinished, final);
-            AtomicFile.FlushFolder(parent);
-        }
-        catch
-        {
-            if (Directory.Exists(unfinished))
-                Directory.Delete(unfinished, recursive: true);
-            throw;
-        }
     }
 }

@@ -73,7 +73,7 @@ internal static class InspectCommand
     private static void PrintParameters(CommandOutput output, ParameterLayout layout)
     {
         output.Line($"\nparameters {layout.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)}");
-        foreach (var group in Enum.GetValues<ParameterGroup>())
+        foreach (var group in (ReadOnlySpan<ParameterGroup>)[ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder])
             output.Line($"  {group.ToString().ToLowerInvariant(),-10} {layout.CountOf(group).ToString("N0", CultureInfo.InvariantCulture),16}");
         foreach (var parameter in layout.Parameters)
             output.Line($"    {parameter.Name,-44} [{parameter.Rows}, {parameter.Columns}]{(parameter.Decays ? "" : "  no decay")}");

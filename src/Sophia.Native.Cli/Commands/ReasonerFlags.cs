@@ -87,7 +87,7 @@ internal sealed class ReasonerFlags
                 return (http, http);
             case "model":
                 // A command has one profile: that of the policy, where it works with one.
-                var session = ModelSession.Open(parsed, parsed.GetValue(_model)!, isProfiled: parsed.CommandResult.Command.Name == "reason", []);
+                var session = ModelSession.Open(parsed, parsed.GetValue(_model)!, isProfiled: parsed.CommandResult.Command.Name == "reason");
                 return (new ModelReasoner(session.Model, session.Processor, Math.Min(parsed.GetValue(_maximum), session.Model.MaximumPositions), new()), session);
             default:
                 return (new WorldReasoner(SharedOptions.SeedOf(parsed)), null);

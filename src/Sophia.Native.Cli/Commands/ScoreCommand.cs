@@ -13,19 +13,20 @@ internal static class ScoreCommand
         var model = new Option<string>("--model") { Description = "checkpoint folder", Required = true };
         var data = new Option<string>("--data") { Description = "questions, trajectories or raw records", Required = true };
         var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
+        var adapter = AdapterFlag.Create();
         var temperature = new Option<float>("--temperature") { Description = "divides the logits; where it is given it wins over the temperatures of the records", DefaultValueFactory = _ => 1f };
-        var command = new Command("score", "Log-probability and entropy of every token, prompt and response alike.") { model, data, output, temperature };
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data)!, parsed.GetValue(output), parsed.GetResult(temperature) is { Implicit: false } ? parsed.GetValue(temperature) : null, cancellation)));
+        var command = new Command("score", "Log-probability and entropy of every token, prompt and response alike.") { model, adapter, data, output, temperature };
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(adapter), parsed.GetValue(data)!, parsed.GetValue(output), parsed.GetResult(temperature) is { Implicit: false } ? parsed.GetValue(temperature) : null, cancellation)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string folder, string data, string? output, float? temperature, CancellationToken cancellation)
+    private static int Run(ParseResult parsed, string folder, string? adapter, string data, string? output, float? temperature, CancellationToken cancellation)
     {
         if (temperature is not (null or > 0 and <= float.MaxValue))
             throw new UsageException($"--temperature: expected a positive number, found {temperature}.");
         OutputPlace.RequireFile(output);
         var records = DataFile.Read(data);
-        using var session = ModelSession.Open(parsed, folder);
+        using var session = ModelSession.Open(parsed, folder, adapter);
         using var scorer = new SampleScorer(session.Model);
         var report = new CommandOutput(parsed);
         var progress = new ProgressLine(report, "score:", records.Count);

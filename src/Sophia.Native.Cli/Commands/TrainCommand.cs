@@ -19,15 +19,16 @@ internal static class TrainCommand
     {
         var model = new Option<string>("--model") { Description = "checkpoint folder to start from", Required = true };
         var data = new Option<string?>(DataOption) { Description = "trajectories or raw records; beside the recipe's data_mix it takes part with weight 1, and may be left out" };
+        var adapter = AdapterFlag.Create("adapter to go on with: a folder with PEFT's files; the recipe's \"lora\" has its rank, alpha and targets. Without it an adapter begins as no change");
         var recipe = new Option<string>("--recipe") { Description = "recipe", Required = true };
         var output = new Option<string>("--out") { Description = "new folder for metrics.jsonl, TensorBoard's events and checkpoints", Required = true };
         var resume = new Option<bool>("--resume") { Description = "go on from the newest complete checkpoint in --out" };
-        var command = new Command("train", "Trains a model on trajectories.") { model, data, recipe, output, resume };
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(data), parsed.GetValue(recipe)!, parsed.GetValue(output)!, parsed.GetValue(resume), cancellation)));
+        var command = new Command("train", "Trains a model on trajectories.") { model, adapter, data, recipe, output, resume };
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(model)!, parsed.GetValue(adapter), parsed.GetValue(data), parsed.GetValue(recipe)!, parsed.GetValue(output)!, parsed.GetValue(resume), cancellation)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string folder, string? data, string recipePath, string outputFolder, bool resume, CancellationToken cancellation)
+    private static int Run(ParseResult parsed, string folder, string? adapter, string? data, string recipePath, string outputFolder, bool resume, CancellationToken cancellation)
     {
         var output = new CommandOutput(parsed);
         var seed = SharedOptions.SeedOf(parsed);
@@ -38,8 +39,7 @@ internal static class TrainCommand
             OutputPlace.RequireNewFolder(outputFolder, "choose another folder, or pass --resume to go on with this run");
         var files = ReadFiles(data, recipePath, recipe);
         var evaluationFiles = ReadEvaluationFiles(recipe);
-        ParameterGroup[] trained = [.. Enum.GetValues<ParameterGroup>().Where(group => !recipe.Freeze.Contains(group))];
-        using var session = ModelSession.Open(parsed, folder, trained);
+        using var session = ModelSession.OpenForTraining(parsed, folder, recipe, adapter);
         var sources = files.ConvertAll(file => new SampleSource(file.Name, ReadSamples(session, file.Path, file.Records, output), file.Weight));
         var evaluate = Evaluation(session, recipe, evaluationFiles, output);
         ProgressLine? line = null;
@@ -50,6 +50,7 @@ internal static class TrainCommand
             Resume = resume,
             Seed = seed,
             Layout = session.Layout,
+            BaseModel = folder,
             AddFiles = session.Processor.HasTokenizer ? session.Processor.Tokenizer.Save : null,
             Notice = output.Note,
             Evaluate = evaluate,

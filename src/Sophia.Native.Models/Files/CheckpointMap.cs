@@ -2,7 +2,7 @@ namespace Sophia.Native.Models.Files;
 
 /// <summary>
 /// How a model lies in the files of one layout: which tensors there are, and which stretch of which canonical parameter each holds.
-/// Every element of every parameter lies in exactly one place.
+/// Every element of every parameter lies in exactly one place, but for those of an adapter, which has files of its own.
 /// </summary>
 public sealed class CheckpointMap
 {

@@ -33,6 +33,8 @@ public static class CheckpointReader
         var buffer = Array.Empty<float>();
         foreach (var parameter in layout.Parameters)
         {
+            // An adapter has files of its own.
+            if (parameter.Group == ParameterGroup.Adapter) continue;
             var rowsAtOnce = (int)Math.Clamp(ChunkElements / parameter.Columns, 1, parameter.Rows);
             var elements = rowsAtOnce * parameter.Columns;
             if (buffer.Length < elements) buffer = new float[Math.Max(elements, ChunkElements)];

@@ -64,6 +64,10 @@ internal static class HuggingFaceTensors
         table.Whole(HeadName, "decoder.head.weight");
     }
 
+    /// <summary>The name that transformers has for a module in memory, by which adapters know it.</summary>
+    public static string MemoryName(string name) =>
+        name.StartsWith(TextPrefix, StringComparison.Ordinal) ? string.Concat("model.language_model.", name.AsSpan(TextPrefix.Length)) : Model + name;
+
     /// <summary>
     /// The names under which a tensor may stand in a file: as written on disk (<c>vision_tower.*</c>, <c>language_model.model.*</c>, <c>language_model.lm_head</c>),
     /// as named in memory (<c>model.vision_tower.*</c>, <c>model.language_model.*</c>, <c>lm_head</c>), and mixtures of the two.

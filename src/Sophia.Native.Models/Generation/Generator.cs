@@ -33,7 +33,7 @@ public sealed class Generator : IDisposable
         // No sequence is longer than the model's positions, so a larger slot would be memory that nothing reaches.
         _plan = plan = plan with { Capacity = Math.Min(plan.Capacity, model.MaximumPositions) };
         var tokens = Math.Max(plan.PrefillTokens, plan.Slots);
-        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, new() { MaximumTokens = tokens, MaximumSequences = plan.Slots, MaximumTiles = plan.PrefillTiles, HeadChunk = 1, Storage = model.Parameters.Storage });
+        _workspace = ModelWorkspace.Allocate(model.Backend, model.Config, new() { MaximumTokens = tokens, MaximumSequences = plan.Slots, MaximumTiles = plan.PrefillTiles, HeadChunk = 1, Storage = model.Parameters.Storage, Adapter = model.Parameters.Layout.Adapter });
         (_arena, _slices) = Arena.Build(model.Backend, "generation", arena => new Slices(arena, model, plan, tokens));
         _running = new Running[plan.Slots];
         _drawnTokens = new int[plan.Slots];

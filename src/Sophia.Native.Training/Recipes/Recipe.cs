@@ -60,7 +60,10 @@ public sealed record Recipe
     /// <summary>A longer sequence is an error; 0 for max_position_embeddings.</summary>
     public int MaximumSequenceTokens { get; init; }
 
-    /// <summary>Groups that are not trained.</summary>
+    /// <summary>An adapter that is trained in the place of the model; null to train the model.</summary>
+    public AdapterRecipe? Adapter { get; init; }
+
+    /// <summary>Groups that are not trained; with an adapter, that are not adapted.</summary>
     public IReadOnlyList<ParameterGroup> Freeze { get; init; } = [ParameterGroup.Vision, ParameterGroup.Projector];
 
     /// <summary>Steps between checkpoints; 0 for one at the end.</summary>
@@ -83,6 +86,10 @@ public sealed record Recipe
 
     /// <summary>Whether checkpoints store weights in bf16; the fp32 weights are then kept beside the optimizer's state.</summary>
     public bool SaveBFloat16 { get; init; }
+
+    /// <summary>What a parameter set has to train for this recipe: the groups that are not frozen, or the adapter alone.</summary>
+    public IReadOnlyList<ParameterGroup> TrainedGroups =>
+        Adapter is not null ? [ParameterGroup.Adapter] : [.. new[] { ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder }.Except(Freeze)];
 
     /// <summary>Reads a recipe.</summary>
     /// <param name="path">A JSON file; comments and trailing commas are allowed.</param>

@@ -27,7 +27,7 @@ internal static class RecipeReader
     private static Recipe Read(RecipeSection root)
     {
         root.Allow("objective", "optimizer", "schedule", "gradient_clip", "steps", "epochs", "batch_sequences", "batch_tokens", "micro_batch_tokens", "max_sequence_tokens",
-            "recompute", "freeze", "checkpoint_every", "eval_every", "evaluation", "shuffle", "data_mix", "save_dtype");
+            "recompute", "freeze", "lora", "checkpoint_every", "eval_every", "evaluation", "shuffle", "data_mix", "save_dtype");
         if (root.Has("steps") && root.Has("epochs"))
             throw root.Fault("steps", "either steps or epochs, not both");
         if (root.Has("batch_sequences") && root.Has("batch_tokens"))
@@ -49,6 +49,7 @@ internal static class RecipeReader
             SaveBFloat16 = root.Choice("save_dtype", defaults.SaveBFloat16, ("fp32", false), ("bf16", true)),
             Freeze = ReadFreeze(root, defaults.Freeze),
             DataMix = ReadDataMix(root),
+            Adapter = root.Has("lora") ? ReadAdapter(root.Section("lora")) : null,
         };
         recipe = ReadObjective(root.Section("objective"), recipe);
         recipe = ReadOptimizer(root.Section("optimizer"), recipe, ReadClip(root, recipe.Optimizer.GradientClip));
@@ -135,6 +136,32 @@ internal static class RecipeReader
             return double.PositiveInfinity;
         var clip = root.Number("gradient_clip", fallback, 0, float.MaxValue);
         return clip > 0 ? clip : throw root.Fault("gradient_clip", "a number above 0, or null for no clipping");
+    }
+
+    private static AdapterRecipe ReadAdapter(RecipeSection section)
+    {
+        if (section.Has("dropout"))
+            throw section.Fault("dropout", "no such key: adapters are trained without dropout");
+        section.Allow("rank", "alpha", "targets");
+        var defaults = new AdapterRecipe();
+        var alpha = section.Number("alpha", defaults.Alpha, 0, float.MaxValue);
+        return new()
+        {
+            Rank = section.Integer("rank", defaults.Rank, 1, AdapterConfig.MaximumRank),
+            Alpha = alpha > 0 ? alpha : throw section.Fault("alpha", "a number above 0"),
+            Targets = ReadTargets(section),
+        };
+    }
+
+    private static IReadOnlyList<string>? ReadTargets(RecipeSection section)
+    {
+        const string Expected = "\"all-linear\", or a list of names of linear layers";
+        if (!section.Has("targets") || section.IsText("targets", "all-linear"))
+            return null;
+        if (!section.IsList("targets"))
+            throw section.Fault("targets", Expected);
+        List<string> targets = [.. section.Texts("targets")];
+        return targets.Count > 0 && !targets.Contains("") ? targets : throw section.Fault("targets", Expected);
     }
 
     private static IReadOnlyList<ParameterGroup> ReadFreeze(RecipeSection root, IReadOnlyList<ParameterGroup> fallback)

@@ -34,6 +34,10 @@ internal readonly struct RecipeSection
 
     public bool IsNull(string key) => _element.ValueKind == JsonValueKind.Object && _element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
 
+    public bool IsText(string key, string text) => Has(key) && _element.GetProperty(key) is { ValueKind: JsonValueKind.String } value && value.GetString() == text;
+
+    public bool IsList(string key) => Has(key) && _element.GetProperty(key).ValueKind == JsonValueKind.Array;
+
     public RecipeSection Section(string key) => new(_path, $"{_place}{key}.", Has(key) ? _element.GetProperty(key) : default);
 
     public int Integer(string key, int fallback, int low, int high)

@@ -7,10 +7,16 @@ using Sophia.Native.Training.Recipes;
 
 namespace Sophia.Native.Training.Runs;
 
-/// <summary>A hash over all that decides a run: recipe, seed, samples and, where they are not Float32, the types of parameters and moments. A resumption with another one is refused.</summary>
+/// <summary>
+/// A hash over all that decides a run: recipe, seed, samples and, where they are not Float32, the types of parameters and moments; for an adapter, whose checkpoints lack the model, blocks of that as well.
+/// A resumption with another one is refused.
+/// </summary>
 internal static class RunFingerprint
 {
-    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32, IReadOnlyList<SampleSource>? sources = null)
+    private const int Blocks = 256;
+    private const int BlockElements = 256;
+
+    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32, IReadOnlyList<SampleSource>? sources = null, ParameterSet? adapted = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(Describe(recipe)));
@@ -27,6 +33,10 @@ internal static class RunFingerprint
             hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $" {entry.File.Name} {entry.Weight:R}")));
         for (var i = 0; sources is { Count: > 1 } && i < sources.Count; i++)
             hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $" {sources[i].Samples.Count} {sources[i].Weight:R}")));
+        if (recipe.Adapter is { } adapter)
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $" lora {adapter.Rank} {adapter.Alpha} {(adapter.Targets is null ? "all-linear" : string.Join(',', adapter.Targets))}")));
+        if (adapted is not null)
+            AppendModel(hash, adapted);
         Append<ulong>(hash, [seed, (ulong)samples.Count]);
         foreach (var sample in samples)
         {
@@ -40,6 +50,19 @@ internal static class RunFingerprint
             Append<float>(hash, sample.PixelValues);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset()[..16]);
+    }
+
+    /// <summary>Evenly spaced blocks of the parameters, without those of the adapter, which a run changes.</summary>
+    private static void AppendModel(IncrementalHash hash, ParameterSet parameters)
+    {
+        var length = parameters.Layout.RangeOf(ParameterGroup.Adapter).Offset;
+        var block = new float[Math.Min(BlockElements, length)];
+        for (var i = 0; i < Blocks; i++)
+        {
+            var offset = (long)((Int128)(length - block.Length) * i / (Blocks - 1));
+            parameters.Backend.DownloadFloats(block, parameters.Values.ColumnRange(offset, block.Length));
+            Append<float>(hash, block);
+        }
     }
 
     /// <summary>Every value of the recipe that a number of the run depends on, written alike in every culture.</summary>

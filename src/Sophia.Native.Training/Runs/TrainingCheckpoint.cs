@@ -7,7 +7,8 @@ using Sophia.Native.Models.Files;
 namespace Sophia.Native.Training.Runs;
 
 /// <summary>
-/// OUT/checkpoints/step-00000060/: the model in a published layout, and beside it optimizer.safetensors (moments in their type, and the fp32 weights where the model is saved in bf16) and trainer.json.
+/// OUT/checkpoints/step-00000060/: the model in a published layout, or the adapter in PEFT's where that alone is trained, and beside it optimizer.safetensors (moments in their type, and the fp32 weights
+/// where they are saved in bf16) and trainer.json.
 /// The folder is written under another name and renamed, so that a folder of this name is complete.
 /// </summary>
 internal static class TrainingCheckpoint
@@ -17,7 +18,7 @@ internal static class TrainingCheckpoint
     private const string WritingPrefix = ".writing-";
     private const int ElementsAtOnce = 1 << 20;
 
-    public static string Write(string checkpoints, Trainer trainer, CheckpointLayout layout, bool saveBFloat16, string fingerprint, Action<string>? addFiles)
+    public static string Write(string checkpoints, Trainer trainer, bool saveBFloat16, string fingerprint, TrainingRunOptions options)
     {
         var name = $"step-{trainer.Optimizer.StepCount.ToString("D8", CultureInfo.InvariantCulture)}";
         var final = Path.Combine(checkpoints, name);
@@ -28,9 +29,14 @@ internal static class TrainingCheckpoint
             Directory.Delete(writing, recursive: true);
         Directory.CreateDirectory(writing);
         var parameters = trainer.Model.Parameters;
-        CheckpointWriter.Write(writing, trainer.Model.Config, layout, saveBFloat16 ? FileElementType.BF16 : FileElementType.F32, parameters);
+        var saveType = saveBFloat16 ? FileElementType.BF16 : FileElementType.F32;
+        if (IsAdapter(parameters))
+            AdapterWriter.Write(writing, parameters.Layout, saveType, parameters, options.BaseModel);
+        else
+            CheckpointWriter.Write(writing, trainer.Model.Config, options.Layout, saveType, parameters);
         WriteOptimizer(Path.Combine(writing, OptimizerFile), trainer, saveBFloat16);
-        addFiles?.Invoke(writing);
+        if (!IsAdapter(parameters))
+            options.AddFiles?.Invoke(writing);
         AtomicFile.Write(Path.Combine(writing, StateFile), stream => WriteState(stream, trainer.Optimizer.StepCount, fingerprint));
         Directory.Move(writing, final);
         AtomicFile.FlushFolder(checkpoints);
@@ -60,10 +66,13 @@ internal static class TrainingCheckpoint
         var statePath = Path.Combine(folder, StateFile);
         var (step, found) = ReadState(statePath);
         if (found != fingerprint)
-            throw new InvalidDataException($"{statePath}: the checkpoint was made with another recipe, seed, data or precision (fingerprint {found}, this run has {fingerprint}): resume with the same ones, or train into a new folder.");
+            throw new InvalidDataException($"{statePath}: the checkpoint was made with another recipe, seed, data or precision, or is that of an adapter over another model (fingerprint {found}, this run has {fingerprint}): resume with the same ones, or train into a new folder.");
         trainer.Optimizer.StepCount = step;
         var parameters = trainer.Model.Parameters;
-        CheckpointReader.Read(folder, trainer.Model.Config, parameters);
+        if (IsAdapter(parameters))
+            AdapterReader.Read(folder, parameters.Layout, parameters);
+        else
+            CheckpointReader.Read(folder, trainer.Model.Config, parameters);
         using var file = SafetensorsFile.Open(Path.Combine(folder, OptimizerFile));
         ReadVector(parameters.Backend, file["first_moments"], trainer.Optimizer.FirstMoments);
         ReadVector(parameters.Backend, file["second_moments"], trainer.Optimizer.SecondMoments);
@@ -95,8 +104,17 @@ internal static class TrainingCheckpoint
         writer.Commit();
     }
 
-    /// <summary>The fp32 weights that a model saved in bf16 lacks: all parameters, or, where these are BFloat16 themselves, the masters of those that are trained.</summary>
-    private static DeviceView FullWeights(ParameterSet parameters) => parameters.Storage == ElementType.Float32 ? parameters.Values : parameters.Masters;
+    /// <summary>Whether the model is as it was and its adapter is all there is to save.</summary>
+    private static bool IsAdapter(ParameterSet parameters) => parameters.IsTrained(ParameterGroup.Adapter);
+
+    /// <summary>The fp32 weights that what is saved in bf16 lacks: all parameters, or the adapter's; where they are BFloat16 themselves, the masters of those that are trained.</summary>
+    private static DeviceView FullWeights(ParameterSet parameters)
+    {
+        if (parameters.Storage != ElementType.Float32)
+            return parameters.Masters;
+        var (offset, length) = IsAdapter(parameters) ? parameters.Layout.RangeOf(ParameterGroup.Adapter) : (0, parameters.Layout.ElementCount);
+        return parameters.Values.ColumnRange(offset, length);
+    }
 
     private static void WriteVector(Backend backend, SafetensorsWriter writer, string name, DeviceView vector)
     {

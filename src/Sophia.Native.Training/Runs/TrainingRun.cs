@@ -26,7 +26,7 @@ public sealed class TrainingRun
     /// <param name="recipe">The recipe.</param>
     /// <param name="samples">At least one sample with a trained token.</param>
     /// <param name="options">Folder, seed, callbacks.</param>
-    /// <exception cref="ArgumentException">The model trains a group that the recipe freezes, or the other way round.</exception>
+    /// <exception cref="ArgumentException">The model trains a group that the recipe freezes, or the other way round, or has another adapter than the recipe's.</exception>
     /// <exception cref="InvalidDataException">A sample is too long, has nothing to train, lacks log-probabilities that the recipe needs, or has another temperature than the others.</exception>
     public TrainingRun(InternVL model, Recipe recipe, IReadOnlyList<Sample> samples, TrainingRunOptions options)
         : this(model, recipe, [new SampleSource("samples", samples, 1)], options)
@@ -64,7 +64,7 @@ public sealed class TrainingRun
         CheckGroups();
         CheckSamples();
         _temperature = SharedTemperature();
-        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, _samples, model.Parameters.Storage, sources);
+        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, _samples, model.Parameters.Storage, sources, _recipe.Adapter is null ? null : model.Parameters);
     }
 
     /// <summary>Trains to the end; returns the folder of the last checkpoint.</summary>
@@ -189,7 +189,7 @@ public sealed class TrainingRun
     private string Save(Trainer trainer, RunLog log)
     {
         log.FlushToDisk();
-        return TrainingCheckpoint.Write(_checkpoints, trainer, _options.Layout, _recipe.SaveBFloat16, _fingerprint, _options.AddFiles);
+        return TrainingCheckpoint.Write(_checkpoints, trainer, _recipe.SaveBFloat16, _fingerprint, _options);
     }
 
     private TrainerOptions TrainerOptions()
@@ -318,8 +318,16 @@ public sealed class TrainingRun
     {
         foreach (var group in Enum.GetValues<ParameterGroup>())
         {
-            if (_model.Parameters.IsTrained(group) == _recipe.Freeze.Contains(group))
-                throw new ArgumentException($"The recipe {(_recipe.Freeze.Contains(group) ? "freezes" : "trains")} the group {group} and the parameter set does not: make the parameter set with the groups that the recipe leaves to train.");
+            var isTrained = _recipe.TrainedGroups.Contains(group);
+            if (_model.Parameters.IsTrained(group) != isTrained)
+                throw new ArgumentException($"The recipe {(isTrained ? "trains" : "freezes")} the group {group} and the parameter set does not: make the parameter set with the groups that the recipe leaves to train.");
         }
+        if (_recipe.Adapter is null)
+            return;
+        var (expected, found) = (_recipe.Adapter.Resolve(_model.Config, _recipe.Freeze), _model.Parameters.Layout.Adapter!);
+        if (found.Rank != expected.Rank || found.Alpha != expected.Alpha)
+            throw new ArgumentException(FormattableString.Invariant($"The recipe's adapter has rank {expected.Rank} and alpha {expected.Alpha}, that of the model has rank {found.Rank} and alpha {found.Alpha}: give \"lora\" the adapter's values."));
+        if (!found.Modules.ToHashSet(StringComparer.Ordinal).SetEquals(expected.Modules))
+            throw new ArgumentException($"The recipe's adapter is for {expected.Modules.Count} linear layers, that of the model for {found.Modules.Count}, others among them: give \"lora\" the adapter's targets and freeze the parts that it leaves alone.");
     }
 }

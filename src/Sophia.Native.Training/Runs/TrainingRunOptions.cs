@@ -18,6 +18,9 @@ public sealed record TrainingRunOptions
     /// <summary>Layout of the saved model.</summary>
     public CheckpointLayout Layout { get; init; } = CheckpointLayout.HuggingFace;
 
+    /// <summary>Name or folder of the model, which the checkpoints of an adapter name; null where it is not known.</summary>
+    public string? BaseModel { get; init; }
+
     /// <summary>Adds files to a checkpoint's folder, such as those of the tokenizer.</summary>
     public Action<string>? AddFiles { get; init; }
 

@@ -4,7 +4,7 @@ namespace Sophia.Native.Tests.Cli;
 public sealed class UsageTests(SmallWorld world) : IClassFixture<SmallWorld>, IDisposable
 {
     private static readonly string[] Verbs =
-        ["quickstart", "doctor", "inspect", "init", "score", "generate", "caption", "reason", "reward", "rollout", "train", "eval", "tokenize", "tiles", "verify"];
+        ["quickstart", "doctor", "inspect", "init", "score", "generate", "caption", "reason", "reward", "rollout", "train", "merge", "eval", "tokenize", "tiles", "verify"];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -30,14 +30,15 @@ public sealed class UsageTests(SmallWorld world) : IClassFixture<SmallWorld>, ID
     [InlineData("doctor", "--compile")]
     [InlineData("inspect", "--model")]
     [InlineData("init", "--config --tokenizer --out")]
-    [InlineData("score", "--model --data --out --temperature")]
-    [InlineData("generate", "--model --prompt --image --data --out --max-new-tokens --temperature --top-k --top-p --min-p")]
+    [InlineData("score", "--model --adapter --data --out --temperature")]
+    [InlineData("generate", "--model --adapter --prompt --image --data --out --max-new-tokens --temperature --top-k --top-p --min-p")]
     [InlineData("caption", "--model --data --out --captions")]
     [InlineData("reason", "--store --reasoner --endpoint --reasoner-model --answers")]
     [InlineData("reward", "--store --alpha --keep --select --out")]
     [InlineData("rollout", "--status --shard --store --model --data --out --captions --reasoner --endpoint --reasoner-model --answers --alpha --keep --select")]
-    [InlineData("train", "--model --data --recipe --out --resume")]
-    [InlineData("eval", "--model --data")]
+    [InlineData("train", "--model --adapter --data --recipe --out --resume")]
+    [InlineData("merge", "--model --adapter --out --save-dtype")]
+    [InlineData("eval", "--model --adapter --data")]
     [InlineData("tokenize", "--tokenizer --text --data --out --decode")]
     [InlineData("tiles", "--image --max-tiles --out")]
     [InlineData("verify", "--gold --answer --data --out")]
@@ -72,6 +73,8 @@ public sealed class UsageTests(SmallWorld world) : IClassFixture<SmallWorld>, ID
     [InlineData("score --model M --data D --precision bf16", "--precision bf16|fp32")]
     [InlineData("score --model M --data D --temperature 0", "--temperature: expected a positive number, found 0")]
     [InlineData("score --model M --data D --temperature hot", "--temperature: expected a number, found 'hot'")]
+    [InlineData("merge --model M --out O", "--adapter is required")]
+    [InlineData("merge --model M --adapter A --out O --save-dtype fp16", "--save-dtype: expected|fp32|found 'fp16'")]
     [InlineData("generate --model M", "either --prompt or --data")]
     [InlineData("generate --model M --prompt a --data D", "either --prompt or --data")]
     [InlineData("generate --model M --data D --top-p 0", "--top-p: expected more than 0")]

@@ -44,7 +44,7 @@ internal static class GenerationFixture
     /// <summary>The log-probabilities of the continuations' tokens, scored as whole sequences, packed into batches of a token budget.</summary>
     public static float[][] Score(TinyModel tiny, GenerationRequest[] requests, GenerationResult[] continuations, float temperature, int budget)
     {
-        using var workspace = ModelWorkspace.Allocate(tiny.Backend, TinyModel.Config, new() { MaximumTokens = budget, MaximumSequences = requests.Length, MaximumTiles = 2 * requests.Length, HeadChunk = 11, Storage = tiny.Parameters.Storage });
+        using var workspace = ModelWorkspace.Allocate(tiny.Backend, TinyModel.Config, new() { MaximumTokens = budget, MaximumSequences = requests.Length, MaximumTiles = 2 * requests.Length, HeadChunk = 11, Storage = tiny.Parameters.Storage, Adapter = tiny.Parameters.Layout.Adapter });
         var scores = new float[requests.Length][];
         for (var first = 0; first < requests.Length;)
         {

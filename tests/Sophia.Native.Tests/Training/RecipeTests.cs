@@ -37,7 +37,7 @@ public sealed class RecipeTests : IDisposable
               "optimizer": {"name": "adamw", "learning_rate": 1e-3, "betas": [0.8, 0.99], "epsilon": 1e-6, "weight_decay": 0, "moments": "fp32"},
               "schedule": {"name": "constant", "warmup_steps": 7, "final_fraction": 0.5}, /* here too */
               "gradient_clip": 0.5, "steps": 20, "batch_tokens": 300, "micro_batch_tokens": 128, "max_sequence_tokens": 64, "recompute": true,
-              "freeze": ["decoder"], "checkpoint_every": 3, "shuffle": false, "save_dtype": "bf16",
+              "freeze": ["decoder"], "lora": {"rank": 4, "alpha": 2.5, "targets": ["q_proj", "mlp.fc1"]}, "checkpoint_every": 3, "shuffle": false, "save_dtype": "bf16",
             }
             """);
         Assert.Equal((ImportanceRatio.Multiple, BehaviorSource.Snapshot, NormalizationMode.Square), (recipe.Ratio, recipe.Behavior, recipe.Normalization));
@@ -48,6 +48,20 @@ public sealed class RecipeTests : IDisposable
         Assert.Equal((20, 0, 300, 128, 64, 3), (recipe.Steps, recipe.BatchSequences, recipe.BatchTokens, recipe.MicroBatchTokens, recipe.MaximumSequenceTokens, recipe.CheckpointEvery));
         Assert.Equal((false, true, true), (recipe.Shuffle, recipe.SaveBFloat16, recipe.Recompute));
         Assert.Equal([ParameterGroup.Decoder], recipe.Freeze);
+        Assert.Equal((4, 2.5), (recipe.Adapter!.Rank, recipe.Adapter.Alpha));
+        Assert.Equal(["q_proj", "mlp.fc1"], recipe.Adapter.Targets!);
+    }
+
+    [Fact]
+    public void An_adapter_without_values_is_one_of_all_linear_layers_that_are_not_frozen()
+    {
+        var recipe = Load("""{"lora": {}, "freeze": ["vision"]}""");
+        Assert.Equal(new AdapterRecipe(), recipe.Adapter);
+        Assert.Equal(new AdapterRecipe(), Load("""{"lora": {"targets": "all-linear"}}""").Adapter);
+        Assert.Equal([ParameterGroup.Adapter], recipe.TrainedGroups);
+        var adapter = recipe.Adapter!.Resolve(TinyModel.Config, recipe.Freeze);
+        Assert.Equal((16, 32.0, 2.0), (adapter.Rank, adapter.Alpha, adapter.Scale));
+        Assert.Equal(2 + 7 * TinyModel.Config.Text.LayerCount, adapter.Modules.Count);
     }
 
     [Fact]
@@ -120,7 +134,7 @@ public sealed class RecipeTests : IDisposable
     public void Clipping_is_turned_off_by_null() => Assert.Equal(double.PositiveInfinity, Load("{\"gradient_clip\":null}").Optimizer.GradientClip);
 
     [Theory]
-    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, recompute, freeze, checkpoint_every, eval_every, evaluation, shuffle, data_mix, save_dtype.")]
+    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, recompute, freeze, lora, checkpoint_every, eval_every, evaluation, shuffle, data_mix, save_dtype.")]
     [InlineData("{\"objective\":{\"Ratio\":\"one\"}}", "unknown key objective.Ratio; known are name, ratio, behavior, clip, normalization, kl.")]
     [InlineData("{\"objective\":{\"kl\":{\"beta\":1}}}", "unknown key objective.kl.beta; known are estimator, coefficient, reference.")]
     [InlineData("{\"optimizer\":{\"lr\":1}}", "unknown key optimizer.lr; known are name, learning_rate, betas, epsilon, weight_decay, moments.")]
@@ -161,6 +175,16 @@ public sealed class RecipeTests : IDisposable
     [InlineData("{\"micro_batch_tokens\":0}", "micro_batch_tokens: expected a whole number from 1")]
     [InlineData("{\"max_sequence_tokens\":\"long\"}", "max_sequence_tokens: expected a whole number from 1")]
     [InlineData("{\"recompute\":1}", "recompute: expected true or false, found 1.")]
+    [InlineData("{\"lora\":16}", "lora: expected an object")]
+    [InlineData("{\"lora\":{\"r\":16}}", "unknown key lora.r; known are rank, alpha, targets.")]
+    [InlineData("{\"lora\":{\"rank\":0}}", "lora.rank: expected a whole number from 1")]
+    [InlineData("{\"lora\":{\"rank\":1.5}}", "lora.rank: expected a whole number from 1")]
+    [InlineData("{\"lora\":{\"alpha\":0}}", "lora.alpha: expected a number above 0, found 0.")]
+    [InlineData("{\"lora\":{\"alpha\":-1}}", "lora.alpha: expected a number from 0")]
+    [InlineData("{\"lora\":{\"targets\":\"all\"}}", "lora.targets: expected \"all-linear\", or a list of names of linear layers, found \"all\".")]
+    [InlineData("{\"lora\":{\"targets\":[]}}", "lora.targets: expected \"all-linear\", or a list of names of linear layers, found [].")]
+    [InlineData("{\"lora\":{\"targets\":[1]}}", "lora.targets: expected a list of names, found [1].")]
+    [InlineData("{\"lora\":{\"dropout\":0.1}}", "lora.dropout: expected no such key: adapters are trained without dropout, found 0.1.")]
     [InlineData("{\"shuffle\":1}", "shuffle: expected true or false, found 1.")]
     [InlineData("{\"freeze\":\"vision\"}", "freeze: expected a list of names, found \"vision\".")]
     [InlineData("{\"freeze\":[1]}", "freeze: expected a list of names, found [1].")]

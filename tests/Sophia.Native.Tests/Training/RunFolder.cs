@@ -23,7 +23,7 @@ internal static partial class RunFolder
         Action<string>? notice = null, Action<TinyModel>? prepare = null, CancellationTokenSource? interruption = null, int threads = 1, ElementType storage = ElementType.Float32,
         Func<int, CancellationToken, IReadOnlyList<KeyValuePair<string, double>>>? evaluate = null)
     {
-        using var tiny = new TinyModel([.. TinyModel.AllGroups.Except(recipe.Freeze)], threads: threads, storage: storage);
+        using var tiny = new TinyModel([.. recipe.TrainedGroups], threads: threads, storage: storage, adapter: recipe.Adapter?.Resolve(TinyModel.Config, recipe.Freeze));
         prepare?.Invoke(tiny);
         return new TrainingRun(tiny.Model, recipe, sources, new() { OutputFolder = folder, Resume = resume, Seed = seed, Progress = progress, Notice = notice, Evaluate = evaluate })
             .Execute(interruption?.Token ?? TestContext.Current.CancellationToken);

@@ -29,11 +29,11 @@ internal sealed class TinyModel : IDisposable
 
     public static readonly ParameterGroup[] AllGroups = [ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder];
 
-    public TinyModel(ParameterGroup[] trained, string? path = null, int threads = 1, InternVLConfig? config = null, ElementType storage = ElementType.Float32)
+    public TinyModel(ParameterGroup[] trained, string? path = null, int threads = 1, InternVLConfig? config = null, ElementType storage = ElementType.Float32, AdapterConfig? adapter = null)
     {
         var cpu = Backend.Open("cpu", new() { CpuPath = path, Threads = threads });
         Backend = storage == ElementType.Float32 ? cpu : new RoundedStorageBackend(cpu);
-        Parameters = new(Backend, new(config ?? Config), storage, trained);
+        Parameters = new(Backend, new(config ?? Config, adapter), storage, trained);
         ParameterInitializer.Initialize(Parameters.Layout, 7, Parameters);
         Model = new(Parameters.Layout.Config, Parameters);
     }
@@ -97,6 +97,19 @@ internal sealed class TinyModel : IDisposable
         Backend.DownloadFloats(values, view);
         return values;
     }
+
+    /// <summary>Gives B of every adapted layer, which begins at 0, random values, so that the adapter does something.</summary>
+    public TinyModel WithRandomAdapter(int seed = 3, double range = 0.2)
+    {
+        var random = new Random(seed);
+        foreach (var parameter in Parameters.Layout.Parameters.Where(parameter => parameter.Group == ParameterGroup.Adapter && parameter.Name.EndsWith("lora_B", StringComparison.Ordinal)))
+            Parameters.Write(parameter, 0, Numbers(random, (int)parameter.Length, range));
+        return this;
+    }
+
+    /// <summary>An adapter of all linear layers, or of those that the targets mean, in some parts of the model or all.</summary>
+    public static AdapterConfig Adapter(int rank = 4, double alpha = 6, string[]? targets = null, ParameterGroup[]? groups = null, InternVLConfig? config = null) =>
+        AdapterConfig.Resolve(config ?? Config, rank, alpha, targets, groups ?? AllGroups);
 
     /// <summary>Replaces an element of a parameter.</summary>
     public void Poison(string parameter, float value)

@@ -66,6 +66,53 @@ public sealed class TrainingRunTests : IDisposable
         RunFolder.SameEnd(_folder.File("unbroken"), _folder.File("out"));
     }
 
+    [Theory]
+    [InlineData(false, ElementType.Float32)]
+    [InlineData(true, ElementType.Float32)]
+    [InlineData(false, ElementType.BFloat16)]
+    [InlineData(true, ElementType.BFloat16)]
+    public void A_run_that_trains_an_adapter_saves_that_alone_and_goes_on_bitwise(bool saveBFloat16, ElementType storage)
+    {
+        var recipe = RunFolder.Recipe with { Adapter = new() { Rank = 3, Alpha = 6 }, Freeze = [ParameterGroup.Projector], SaveBFloat16 = saveBFloat16 };
+        var whole = RunFolder.Execute(_folder.File("unbroken"), recipe, Samples, storage: storage);
+        using (var interruption = new CancellationTokenSource())
+        {
+            Assert.Throws<OperationCanceledException>(() =>
+                RunFolder.Execute(_folder.File("out"), recipe, Samples, progress: progress => { if (progress.Step == 5) interruption.Cancel(); }, interruption: interruption, storage: storage));
+        }
+        // Whatever lies in the memory of the resumed run before it reads its checkpoint: the seed of the adapter plays no part.
+        RunFolder.Execute(_folder.File("out"), recipe with { Recompute = true }, Samples, resume: true, storage: storage, prepare: tiny => tiny.WithRandomAdapter());
+        RunFolder.SameEnd(_folder.File("unbroken"), _folder.File("out"));
+        Assert.Equal(["adapter_config.json", "adapter_model.safetensors", "optimizer.safetensors", "trainer.json"], Directory.GetFiles(whole).Select(Path.GetFileName).Order());
+        var adapter = AdapterReader.ReadConfig(whole, TinyModel.Config);
+        Assert.Equal(recipe.Adapter!.Resolve(TinyModel.Config, recipe.Freeze).Modules, adapter.Modules);
+        using var file = SafetensorsFile.Open(Path.Combine(whole, "adapter_model.safetensors"));
+        Assert.All(file.Tensors, tensor => Assert.Equal(saveBFloat16 ? FileElementType.BF16 : FileElementType.F32, tensor.Type));
+    }
+
+    [Fact]
+    public void A_run_of_an_adapter_is_not_resumed_over_another_model_nor_begun_with_another_adapter()
+    {
+        var recipe = RunFolder.Recipe with { Adapter = new() { Rank = 3, Alpha = 6 }, Steps = 2 };
+        RunFolder.Execute(_folder.File("out"), recipe, Samples);
+        void Poison(TinyModel tiny)
+        {
+            var values = new float[tiny.Parameters.Layout["decoder.embedding"].Length];
+            tiny.Parameters.Write(tiny.Parameters.Layout["decoder.embedding"], 0, values);
+        }
+        Assert.Contains("an adapter over another model", Assert.Throws<InvalidDataException>(() => RunFolder.Execute(_folder.File("out"), recipe, Samples, resume: true, prepare: Poison)).Message);
+        Refused(TinyModel.Adapter(rank: 4, alpha: 6), "rank 3 and alpha 6, that of the model has rank 4 and alpha 6");
+        Refused(TinyModel.Adapter(rank: 3, alpha: 6, targets: ["q_proj"]), "for 22 linear layers, that of the model for 3");
+        using (var plain = new TinyModel(TinyModel.AllGroups))
+            Assert.Contains("freezes the group Vision", Assert.Throws<ArgumentException>(() => new TrainingRun(plain.Model, recipe, Samples, new() { OutputFolder = _folder.File("new") })).Message);
+
+        void Refused(AdapterConfig adapter, string message)
+        {
+            using var tiny = new TinyModel([ParameterGroup.Adapter], adapter: adapter);
+            Assert.Contains(message, Assert.Throws<ArgumentException>(() => new TrainingRun(tiny.Model, recipe, Samples, new() { OutputFolder = _folder.File("new") })).Message);
+        }
+    }
+
     [Fact]
     public void A_checkpoint_in_bf16_holds_rounded_weights_and_resumes_from_those_of_the_run()
     {
@@ -157,6 +204,7 @@ public sealed class TrainingRunTests : IDisposable
                 IReadOnlyList<ParameterGroup> => (ParameterGroup[])[],
                 IReadOnlyList<DataMixEntry> => (DataMixEntry[])[new(new("a", "/a"), 1)],
                 null when property.PropertyType == typeof(EvaluationRecipe) => new EvaluationRecipe(new("a", "/a"), null, 1, 0),
+                null when property.PropertyType == typeof(AdapterRecipe) => new AdapterRecipe(),
                 var value => throw new InvalidOperationException($"{property.Name}: {value}"),
             };
             property.SetValue(recipe, other);
@@ -166,6 +214,9 @@ public sealed class TrainingRunTests : IDisposable
             else
                 Assert.NotEqual(known, RunFingerprint.Of(recipe, 0, Samples));
         }
+        var adapted = RunFingerprint.Of(new() { Adapter = new() }, 0, Samples);
+        foreach (var adapter in (AdapterRecipe[])[new() { Rank = 4 }, new() { Alpha = 4 }, new() { Targets = ["q_proj"] }])
+            Assert.NotEqual(adapted, RunFingerprint.Of(new() { Adapter = adapter }, 0, Samples));
         Assert.NotEqual(known, RunFingerprint.Of(new() { Optimizer = new() { Moments = ElementType.BFloat16 } }, 0, Samples));
         Assert.NotEqual(known, RunFingerprint.Of(new(), 0, Samples, ElementType.BFloat16));
     }
