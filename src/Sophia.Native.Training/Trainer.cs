@@ -55,7 +55,7 @@ public sealed class Trainer : IDisposable
     public long WorkspaceBytes => _workspace.Bytes;
 
     /// <summary>One step over a batch: forward and backward of every micro-batch, then the update, unless loss or gradients are not finite: then no parameter and no moment changes.</summary>
-    /// <param name="samples">The batch, at least one sample with a trained token.</param>
+    /// <param name="samples">The batch, at least one sample with a trained token; with several ranks this one's share of it, which may be empty as long as not all are.</param>
     /// <param name="learningRate">Of this step.</param>
     /// <param name="snapshots">[samples] the policy's log-probabilities at the start of the round, an entry per token; empty where the ratio does not need them.</param>
     /// <param name="behavior">Where log mu comes from.</param>
@@ -64,7 +64,7 @@ public sealed class Trainer : IDisposable
     public StepReport Step(ReadOnlySpan<Sample> samples, double learningRate, ReadOnlySpan<float[]> snapshots = default, BehaviorSource behavior = BehaviorSource.Record)
     {
         var backend = Model.Backend;
-        var totals = Totals(samples);
+        var totals = TotalsOfAllRanks(samples);
         if (totals.Tokens == 0)
             throw new InvalidDataException($"Expected a batch with at least one trained token, found none in {samples.Length} samples (first: '{(samples.IsEmpty ? "" : samples[0].Id)}').");
         CheckNeeds(samples, snapshots, behavior);
@@ -76,8 +76,10 @@ public sealed class Trainer : IDisposable
             Accumulate(samples.Slice(first, count), snapshots.IsEmpty ? default : snapshots.Slice(first, count), behavior, totals);
             first += count;
         }
+        _options.Ranks.Sum(backend, Model.Parameters.Gradients);
         Optimizer.MeasureGradients();
         backend.Download<double>(_report, _reportBuffer.AsView(ElementType.Float64));
+        SumMetrics(_report.AsSpan(0, ObjectiveMetrics.Length));
         var state = MemoryMarshal.Cast<double, float>(_report.AsSpan(ObjectiveMetrics.Length));
         // A loss may overflow where its gradient does not, so that the device's flag alone would let the update through.
         var report = new StepReport(_report[ObjectiveMetrics.LossIndex], state[0], state[2] == 1f && double.IsFinite(_report[ObjectiveMetrics.LossIndex]));
@@ -86,7 +88,7 @@ public sealed class Trainer : IDisposable
         return report;
     }
 
-    /// <summary>Adds the gradients of a batch without an update; for checks and for other optimizers.</summary>
+    /// <summary>Adds the gradients of a batch without an update and without the other ranks; for checks and for other optimizers.</summary>
     /// <param name="samples">The batch, within one micro-batch.</param>
     /// <returns>The loss.</returns>
     public double AccumulateGradients(ReadOnlySpan<Sample> samples)
@@ -172,6 +174,24 @@ public sealed class Trainer : IDisposable
             roots += Math.Sqrt(trained);
         }
         return new(tokens, sequences, roots);
+    }
+
+    /// <summary>What the normalizers divide by is of the whole step, whichever rank has which of its samples.</summary>
+    private LossTotals TotalsOfAllRanks(ReadOnlySpan<Sample> samples)
+    {
+        var own = Totals(samples);
+        Span<double> values = [own.Tokens, own.Sequences, own.RootLengths];
+        _options.Ranks.Sum(values);
+        return new((long)values[0], (long)values[1], values[2]);
+    }
+
+    /// <summary>Every entry of the block is a sum over tokens but one.</summary>
+    private void SumMetrics(Span<double> metrics)
+    {
+        Span<double> maximum = [metrics[ObjectiveMetrics.RatioMaximumIndex]];
+        _options.Ranks.Sum(metrics);
+        _options.Ranks.Maximum(maximum);
+        metrics[ObjectiveMetrics.RatioMaximumIndex] = maximum[0];
     }
 
     /// <summary>How many of the next samples fit into a micro-batch together.</summary>

@@ -15,6 +15,9 @@ public sealed record TrainerOptions
     /// <summary>The optimizer.</summary>
     public AdamWOptions Optimizer { get; init; } = new();
 
+    /// <summary>The trainers that share a step; one alone by default.</summary>
+    public IRankGroup Ranks { get; init; } = SingleRank.Instance;
+
     /// <summary>The sizes of a micro-batch.</summary>
     public required ModelPlan MicroBatch { get; init; }
 }
