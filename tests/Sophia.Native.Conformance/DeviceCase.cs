@@ -11,13 +11,13 @@ internal sealed class DeviceCase : IDisposable
     private readonly Dictionary<Argument, Argument> _aliases = [];
     private readonly string _context;
 
-    public DeviceCase(Backend backend, CaseInstance instance, string name, Layout layout = Layout.Contiguous, Poison poison = Poison.NotANumber)
+    public DeviceCase(Backend backend, CaseInstance instance, string name, Layout layout = Layout.Contiguous, Poison poison = Poison.NotANumber, bool endsExactly = false)
     {
         _backend = backend;
         _instance = instance;
         _context = $"seed {ConformanceSeed.Value}, {name}, {layout}, {backend.Description}";
         foreach (var argument in instance.Arguments)
-            _guarded.Add(argument, new(backend, argument, layout, poison));
+            _guarded.Add(argument, new(backend, argument, layout, poison, endsExactly));
     }
 
     public DeviceView View(Argument? argument) => argument is null ? default : Guarded(argument).View;

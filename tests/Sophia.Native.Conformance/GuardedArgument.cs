@@ -40,7 +40,8 @@ internal sealed class GuardedArgument : IDisposable
     private readonly long _stride;
     private readonly long _first;
 
-    public GuardedArgument(Backend backend, Argument argument, Layout layout, Poison poison)
+    /// <param name="endsExactly">Whether its memory ends with its last element, without sentinels behind it: a backend that watches accesses then sees those that go further.</param>
+    public GuardedArgument(Backend backend, Argument argument, Layout layout, Poison poison, bool endsExactly = false)
     {
         _backend = backend;
         Argument = argument;
@@ -48,7 +49,7 @@ internal sealed class GuardedArgument : IDisposable
         var strided = layout == Layout.Strided && !argument.IsVector;
         _stride = argument.Columns + (strided ? Lead + Trail : 0);
         _first = Guard + (strided ? Lead : 0);
-        var elements = 2 * Guard + argument.Rows * _stride;
+        var elements = endsExactly ? _first + (argument.Rows == 0 ? 0 : (argument.Rows - 1) * _stride + argument.Columns) : 2 * Guard + argument.Rows * _stride;
         _before = new byte[elements * _size];
         for (var i = 0L; i < elements; i++)
             WriteSentinel(_before.AsSpan((int)(i * _size), _size));

@@ -18,7 +18,8 @@ internal sealed partial class KernelFolder
         ["gelu.cu"] = ["GeluForward", "GeluBackward"],
         ["head.cu"] = ["HeadForward", "HeadObjective"],
         ["layernorm.cu"] = ["LayerNormForward", "LayerNormBackward"],
-        ["linear.cu"] = ["LinearForward", "LinearBackwardInput", "LinearBackwardWeight", "LinearBackwardBias"],
+        // The head alone counts its rows on the device.
+        ["linear.cu"] = ["LinearForward", "LinearBackwardInput", "LinearBackwardWeight", "LinearBackwardBias", "HeadForward", "HeadObjective"],
         ["linear_bias.cu"] = ["LinearBackwardBias"],
         ["objective.cu"] = ["SequenceLogRatios", "ObjectiveStatistics"],
         ["optimizer.cu"] = ["AdamW", "GradientNorm", "Fill", "Copy"],

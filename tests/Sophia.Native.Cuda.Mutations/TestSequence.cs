@@ -17,7 +17,10 @@ internal sealed class TestSequence
     private const string SkipMark = "$XunitDynamicSkip$";
 
     /// <summary>Operations that tests of others call: those tests shall run although the operations' own do not.</summary>
-    private static readonly string[] Companions = ["LinearForward", "LinearBackwardInput", "LinearBackwardWeight", "CacheAppend", "SequenceLogRatios", "ObjectiveStatistics"];
+    private static readonly string[] Companions = 
+    [
+        "LinearForward", "LinearBackwardInput", "LinearBackwardWeight", "CacheAppend", "SequenceLogRatios", "ObjectiveStatistics", "RmsNormForward", "RmsNormBackward", "LayerNormForward", "LayerNormBackward",
+    ];
 
     private static readonly Type[] Classes = [.. typeof(CudaFamily).Assembly.GetTypes().Where(type => !type.IsAbstract && FamilyOf(type) is not null).OrderBy(Order).ThenBy(type => type.Name, StringComparer.Ordinal)];
 
@@ -90,9 +93,11 @@ internal sealed class TestSequence
         }
     }
 
-    /// <summary>Whole models take long and show nothing that their operations do not; the products' own tests are for the products.</summary>
+    /// <summary>Whole models take long and show nothing that their operations do not; tests of products and norms are for products and norms.</summary>
     private bool Concerns(Type testClass) =>
-        testClass.Namespace != typeof(GoldenModelTests).Namespace && (!typeof(LinearTests).IsAssignableFrom(testClass) || Array.Exists(_operations, operation => operation.StartsWith("Linear", StringComparison.Ordinal)));
+        testClass.Namespace != typeof(GoldenModelTests).Namespace
+        && (!typeof(LinearTests).IsAssignableFrom(testClass) || Array.Exists(_operations, operation => operation.StartsWith("Linear", StringComparison.Ordinal)))
+        && (!typeof(AlignmentTests).IsAssignableFrom(testClass) || Array.Exists(_operations, operation => operation.Contains("Norm", StringComparison.Ordinal)));
 
     /// <summary>Of the fast device, which nothing watches, the results of the large shapes: that they do not depend on the batch, and all the rest, the checked devices have shown at smaller ones.</summary>
     private static bool Concerns(Type testClass, MethodInfo method) => testClass != typeof(CudaConformance_Fast) || Order(method) < 2;

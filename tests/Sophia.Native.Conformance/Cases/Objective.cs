@@ -7,7 +7,7 @@ public static partial class CaseTable
 {
     private static IEnumerable<OperationCase> ObjectiveCases()
     {
-        foreach (var lengths in (int[][])[[], [1], [0, 3, 0], [5, 1, 17, 2], [64, 33]])
+        foreach (var lengths in (int[][])[[], [1], [0, 3, 0], [5, 1, 17, 2], [64, 33], [600, 3]])
         {
             yield return new("SequenceLogRatios", $"sequences of {string.Join(", ", lengths)}", (instance, random) =>
             {
@@ -27,7 +27,7 @@ public static partial class CaseTable
                 instance.Reference = () => SequenceLogRatios(sequenceLogRatios.Expected, logProbabilities.Values, behavior.Values, normalizers.Values, offsets);
             });
         }
-        foreach (var rows in (int[])[0, 1, 7, 129])
+        foreach (var rows in (int[])[0, 1, 7, 129, 600])
         {
             foreach (var (hasBehavior, hasReference) in ((bool, bool)[])[(true, true), (false, false)])
             {
@@ -39,7 +39,7 @@ public static partial class CaseTable
                     var logProbabilities = instance.InputVector("LogProbabilities", random.Uniform(rows, -5, 0));
                     var entropies = instance.InputVector("Entropies", random.Uniform(rows, 0, 4));
                     var losses = instance.InputVector("Losses", random.Uniform(rows));
-                    var ratios = instance.InputVector("Ratios", RatiosInsideBins(random, rows));
+                    var ratios = instance.InputVector("Ratios", RatiosInsideBins(random, rows, options));
                     var targets = instance.Indices("Targets", random.Integers(rows, -1, 6));
                     var weights = instance.InputVector("Weights", random.Uniform(rows));
                     var factors = random.Uniform(rows, 0.1, 1.0);
@@ -64,12 +64,12 @@ public static partial class CaseTable
         }
     }
 
-    /// <summary>Ratios whose logarithms keep off the edges of the histogram's bins, within its range and beyond it.</summary>
-    private static double[] RatiosInsideBins(CaseRandom random, int rows)
+    /// <summary>Ratios whose logarithms keep off the edges of the histogram's bins, within its range and beyond it; some lie on a bound of the clip, which is not outside.</summary>
+    private static double[] RatiosInsideBins(CaseRandom random, int rows, ObjectiveOptions options)
     {
         var ratios = new double[rows];
         for (var n = 0; n < rows; n++)
-            ratios[n] = (float)Math.Exp((random.Next(-90, 90) + 0.2 + 0.6 * random.NextDouble()) / 16.0);
+            ratios[n] = n % 11 == 3 ? options.ClipLow : n % 11 == 6 ? options.ClipHigh : (float)Math.Exp((random.Next(-90, 90) + 0.2 + 0.6 * random.NextDouble()) / 16.0);
         return ratios;
     }
 }

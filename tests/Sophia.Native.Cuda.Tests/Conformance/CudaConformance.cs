@@ -34,6 +34,10 @@ public sealed class CudaConformance_Fast(CudaFastFamily family) : OperationConfo
 public sealed class CudaConformance_Checked(CudaCheckedFamily family) : OperationConformance(family), IClassFixture<CudaCheckedFamily>;
 
 [StorageTypes(ElementType.Float32, ElementType.BFloat16)]
+[MostElements(CudaCheckedFamily.Limit)]
+public sealed class CudaBounds(CudaCheckedFamily family) : BoundsConformance(family), IClassFixture<CudaCheckedFamily>;
+
+[StorageTypes(ElementType.Float32, ElementType.BFloat16)]
 public sealed class CudaAllocations(CudaFastFamily family) : AllocationConformance(family), IClassFixture<CudaFastFamily>;
 
 public sealed class CudaObjectiveGolden(CudaFastFamily family) : ObjectiveGoldenConformance(family), IClassFixture<CudaFastFamily>;
