@@ -63,6 +63,21 @@ public abstract partial class OperationConformance
     }
 
     [Fact]
+    public void Top_p_keeps_just_the_mass_that_it_names_of_equal_logits()
+    {
+        Needs(nameof(Backend.SampleTokens));
+        const int rows = 500, vocabulary = 16;
+        using var scratch = new DeviceScratch(Subject);
+        var numbers = new int[rows];
+        for (var n = 0; n < rows; n++)
+            numbers[n] = n;
+        var tokens = scratch.Empty(1, rows, ElementType.Int32);
+        Sample(Subject, tokens, scratch.Empty(1, rows), scratch.Matrix(rows, vocabulary, new double[rows * vocabulary]), scratch.Indices(numbers), scratch.Indices(numbers), new SamplingOptions { TopP = 0.25f, Seed = 5 });
+        var found = scratch.ReadIndices(tokens).Distinct().Order().ToArray();
+        Assert.Equal([0, 1, 2, 3], found);
+    }
+
+    [Fact]
     public void Tokens_are_drawn_as_often_as_they_are_probable()
     {
         Needs(nameof(Backend.SampleTokens));

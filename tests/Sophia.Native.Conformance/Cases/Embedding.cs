@@ -6,7 +6,7 @@ public static partial class CaseTable
 {
     private static IEnumerable<OperationCase> EmbeddingCases()
     {
-        (int Rows, int Vocabulary, int Channels, int Visual)[] shapes = [(0, 3, 4, 0), (1, 1, 1, 0), (5, 3, 17, 2), (9, 40, 33, 9), (37, 11, 64, 13), (64, 500, 96, 0)];
+        (int Rows, int Vocabulary, int Channels, int Visual)[] shapes = [(0, 3, 4, 0), (1, 1, 1, 0), (5, 3, 17, 2), (9, 40, 33, 9), (37, 11, 64, 13), (64, 500, 96, 0), (2, 2, 2800, 1)];
         foreach (var (rows, vocabulary, channels, visualCount) in shapes)
         {
             var shape = $"[{rows}, {channels}] of {vocabulary}" + (visualCount > 0 ? $", {visualCount} visual" : "");
