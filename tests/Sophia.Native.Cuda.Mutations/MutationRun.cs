@@ -40,7 +40,7 @@ internal sealed class MutationRun(KernelFolder kernels, MutationTable table, Jud
                 var outcome = outcomes[mutant] = worker.Run(folder, kernels.OperationsOf(files), limits is null ? SampleLimit : TimeSpan.FromSeconds(30) + (3 * files.Aggregate(TimeSpan.Zero, (sum, file) => sum + limits[file])));
                 judged.Add(mutant.Name, outcome);
                 Directory.Delete(folder, recursive: true);
-                var verdict = outcome.IsCaught ? $"caught by {outcome.Detector}: {outcome.Message}" : table.Reasons.TryGetValue(mutant.Name, out var reason) ? $"equivalent: {reason}" : "SURVIVED";
+                var verdict = outcome.IsCaught ? $"caught by {outcome.Detector}: {outcome.Message}" : table.Reasons.TryGetValue(mutant.Name, out var reason) ? $"explained: {reason}" : "SURVIVED";
                 Console.WriteLine($"[{outcomes.Count}/{mutants.Count}, {outcome.Duration.TotalSeconds:F0} s] {mutant.Name}: {verdict}");
             });
             var results = mutants.Select(mutant => (mutant, outcomes[mutant])).ToList();
@@ -49,7 +49,7 @@ internal sealed class MutationRun(KernelFolder kernels, MutationTable table, Jud
             var survivors = results.Where(result => !result.Item2.IsCaught && !table.Reasons.ContainsKey(result.mutant.Name)).Select(result => result.mutant.Name).ToList();
             foreach (var survivor in survivors)
                 Console.WriteLine($"survived: {survivor}");
-            Console.WriteLine($"{mutants.Count} mutants: {results.Count(result => result.Item2.IsCaught)} caught, {results.Count(result => !result.Item2.IsCaught) - survivors.Count} equivalent, {survivors.Count} survived");
+            Console.WriteLine($"{mutants.Count} mutants: {results.Count(result => result.Item2.IsCaught)} caught, {results.Count(result => !result.Item2.IsCaught) - survivors.Count} explained, {survivors.Count} survived");
             return survivors.Count == 0;
         }
         finally

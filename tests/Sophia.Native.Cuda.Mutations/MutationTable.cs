@@ -6,7 +6,7 @@ namespace Sophia.Native.Cuda.Mutations;
 /// <summary>tests/emulator/mutations.md: every mutant with what caught it, and the reasons why those that survive are no faults.</summary>
 internal sealed class MutationTable
 {
-    private const string SurvivorsTitle = "## Survivors, and why they are equivalent";
+    private const string SurvivorsTitle = "## Survivors, and why no test tells them from the kernel";
     private const string Columns = "| file | function | change | line | place |";
     private const string Unexplained = "**not explained**";
 
@@ -41,8 +41,8 @@ internal sealed class MutationTable
         var text = new StringBuilder();
         text.AppendLine("# Mutations of the kernels");
         text.AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"The full run of {date:yyyy-MM-dd}: every barrier left out, every bound shifted by one, every wait for copies made one group shorter, one at a time, and the conformance of the file's operations run on the emulator's checked devices.");
-        text.AppendLine("A mutant that nothing notices is either equivalent, with its reason below, or a gap in the tests. Not generated: the smaller or larger of two numbers (equal where they are equal), comparisons with a");
+        text.AppendLine(CultureInfo.InvariantCulture, $"The full run of {date:yyyy-MM-dd}: every barrier left out, every bound shifted by one, every wait for copies made one group shorter, one at a time, and the tests of the file's operations run on the emulator: those of its checked devices, then the large shapes on the fast one.");
+        text.AppendLine("A mutant that nothing notices changes nothing, or nothing that a test can reach, with its reason below; otherwise it is a gap in the tests. Not generated: the smaller or larger of two numbers (equal where they are equal), comparisons with a");
         text.AppendLine("floating-point literal (no bounds), waits with a smaller count (they only wait longer). `portable.cuh`, `math.cuh` and `philox.cuh` have no barriers and no bounds of their own to shift.");
         text.AppendLine();
         text.AppendLine("`dotnet run -c Release --project tests/Sophia.Native.Cuda.Mutations -- run --all` makes it anew and keeps the reasons; CI runs 20 of them, others for every commit.");

@@ -17,7 +17,7 @@ internal sealed class TestSequence
     private const string SkipMark = "$XunitDynamicSkip$";
 
     /// <summary>Operations that tests of others call: those tests shall run although the operations' own do not.</summary>
-    private static readonly string[] Companions = 
+    private static readonly string[] Companions =
     [
         "LinearForward", "LinearBackwardInput", "LinearBackwardWeight", "CacheAppend", "SequenceLogRatios", "ObjectiveStatistics", "RmsNormForward", "RmsNormBackward", "LayerNormForward", "LayerNormBackward",
     ];
