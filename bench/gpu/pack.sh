@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the self-contained archive for a Linux machine with an NVIDIA GPU: tests, benchmarks, command line, golden vectors, model configurations, the peers' scripts and run.sh. No .NET is needed there.
+# Builds the self-contained archive for a Linux machine with an NVIDIA GPU: tests, benchmarks, command line, golden vectors, model configurations, kernel sources, the peers' scripts and run.sh. No .NET is needed there.
 # bench/gpu/pack.sh [ARCHIVE]      (default artifacts/sophia-gpu.tar.gz, at most 35 MB)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,7 +14,7 @@ dotnet publish -c Release -r linux-x64 --self-contained -p:PublishTrimmed=true -
 (cd "$folder/sophia-gpu" && rm -f libmscordaccore.so libmscordbi.so libclrgc.so libclrgcexp.so libcoreclrtraceptprovider.so createdump)
 mkdir -p "$folder/sophia-gpu/tests" "$folder/sophia-gpu/bench"
 cp -r tests/golden "$folder/sophia-gpu/tests/"
-cp -r models "$folder/sophia-gpu/"
+cp -r models kernels "$folder/sophia-gpu/"
 cp -r bench/peers "$folder/sophia-gpu/bench/"
 cp bench/gpu/run.sh "$folder/sophia-gpu/"
 

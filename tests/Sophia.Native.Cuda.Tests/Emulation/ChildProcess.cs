@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Sophia.Native.Cli;
@@ -44,11 +45,13 @@ internal static class ChildProcess
 
     private static Process Start(string variable, string value, IReadOnlyDictionary<string, string?> environment)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "Sophia.Native.Cuda.Tests" + (OperatingSystem.IsWindows() ? ".exe" : ""));
+        // The tests are a program of their own, or part of the archive's (bench/gpu).
+        var name = Assembly.GetEntryAssembly()!.GetName().Name;
+        var program = Path.Combine(AppContext.BaseDirectory, name + (OperatingSystem.IsWindows() ? ".exe" : ""));
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment[variable] = value;
-        foreach (var (name, setting) in environment)
-            start.Environment[name] = setting;
+        foreach (var (key, setting) in environment)
+            start.Environment[key] = setting;
         return Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
     }
 }
