@@ -11,7 +11,7 @@ internal static class InitCommand
     public static Command Create()
     {
         var config = new Option<string>("--config") { Description = "config.json of the model", Required = true };
-        var tokenizer = new Option<string>("--tokenizer") { Description = "folder with vocab.json and merges.txt; InternVL's special tokens are added where it has none", Required = true };
+        var tokenizer = new Option<string>("--tokenizer") { Description = "folder with vocab.json and merges.txt, or tokenizer.model, or tokenizer.json; InternVL's special tokens are added where it has none", Required = true };
         var output = new Option<string>("--out") { Description = "new checkpoint folder", Required = true };
         var layout = new Option<string>("--layout") { Description = "hf or original", DefaultValueFactory = _ => "hf" };
         var type = new Option<string>("--save-dtype") { Description = "fp32 or bf16", DefaultValueFactory = _ => "fp32" };
@@ -26,7 +26,7 @@ internal static class InitCommand
     {
         OutputPlace.RequireNewFolder(folder, "choose another one");
         var config = InternVLConfig.Load(configPath);
-        var tokenizer = Qwen2Tokenizer.LoadWithInternVLTokens(tokenizerFolder);
+        var tokenizer = TokenizerFolder.LoadWithInternVLTokens(tokenizerFolder);
         if (tokenizer.VocabularySize > config.Text.VocabularySize)
             throw new InvalidDataException($"{configPath}: vocab_size: expected at least {tokenizer.VocabularySize}, the tokenizer's largest id and one, found {config.Text.VocabularySize}.");
         config = config with { ImageTokenId = tokenizer.TokenToId(InternVLTokens.ImageContext) };

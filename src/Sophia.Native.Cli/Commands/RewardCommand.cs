@@ -38,7 +38,7 @@ internal static class RewardCommand
         }
         else
         {
-            var tokenizer = Qwen2Tokenizer.LoadWithInternVLTokens(tokenizerFolder);
+            var tokenizer = TokenizerFolder.LoadWithInternVLTokens(tokenizerFolder);
             countTokens = text => tokenizer.Encode(text, splitAddedTokens: false).Length + 1;
         }
         RolloutSummary summary;

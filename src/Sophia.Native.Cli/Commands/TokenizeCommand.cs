@@ -10,7 +10,7 @@ internal static class TokenizeCommand
 {
     public static Command Create()
     {
-        var tokenizer = new Option<string>("--tokenizer") { Description = "folder with vocab.json and merges.txt", Required = true };
+        var tokenizer = new Option<string>("--tokenizer") { Description = "folder with vocab.json and merges.txt, or tokenizer.model, or tokenizer.json", Required = true };
         var text = new Option<string?>("--text") { Description = "the text, or with --decode token ids separated by spaces or commas" };
         var data = new Option<string?>("--data") { Description = "records with \"text\", or with --decode \"ids\"" };
         var output = new Option<string?>("--out") { Description = "where records go; stdout without it" };
@@ -25,7 +25,7 @@ internal static class TokenizeCommand
         if (text is null == data is null)
             throw new UsageException("tokenize: give either --text or --data.");
         OutputPlace.RequireFile(output);
-        var tokenizer = Qwen2Tokenizer.LoadWithInternVLTokens(folder);
+        var tokenizer = TokenizerFolder.LoadWithInternVLTokens(folder);
         report.Records(output, lines =>
         {
             if (text is not null)
@@ -36,7 +36,7 @@ internal static class TokenizeCommand
         return 0;
     }
 
-    private static void WriteAll(JsonLinesWriter lines, Qwen2Tokenizer tokenizer, string data, bool decode)
+    private static void WriteAll(JsonLinesWriter lines, ITokenizer tokenizer, string data, bool decode)
     {
         foreach (var line in JsonLines.Read(data))
         {
@@ -54,7 +54,7 @@ internal static class TokenizeCommand
         }
     }
 
-    private static void Write(JsonLinesWriter lines, Qwen2Tokenizer tokenizer, bool decode, string text, List<int> ids, string place)
+    private static void Write(JsonLinesWriter lines, ITokenizer tokenizer, bool decode, string text, List<int> ids, string place)
     {
         if (decode)
         {

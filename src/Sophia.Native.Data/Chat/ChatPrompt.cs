@@ -53,6 +53,7 @@ public sealed class ChatPrompt
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         List<int> ids = [];
+        if (tokenizer.BeginOfSequenceId is { } begin) ids.Add(begin);
         foreach (ChatPiece piece in _pieces) Encode(piece, tokenizer, _allowSpecialTokensInText, ids);
         return [.. ids];
     }
@@ -66,7 +67,7 @@ public sealed class ChatPrompt
         }
 
         int id = tokenizer.TokenToId(piece.Text)
-            ?? throw new ArgumentException($"The chat format needs the token '{piece.Text}', which the tokenizer lacks; load it with {nameof(Qwen2Tokenizer.LoadWithInternVLTokens)}.", nameof(tokenizer));
+            ?? throw new ArgumentException($"The chat format needs the token '{piece.Text}', which the tokenizer lacks; load it with {nameof(TokenizerFolder)}.{nameof(TokenizerFolder.LoadWithInternVLTokens)}.", nameof(tokenizer));
         for (int i = 0; i < piece.Count; i++) ids.Add(id);
     }
 }

@@ -18,28 +18,33 @@ internal sealed class AddedTokenReader(Dictionary<string, int> vocabulary)
     /// <summary>Takes added_tokens_decoder of tokenizer_config.json.</summary>
     public void AddConfiguration(byte[] json, string path)
     {
-        using JsonDocument document = Parse(json, path);
+        using JsonDocument document = TokenizerJson.Parse(json, path);
         if (!document.RootElement.TryGetProperty("added_tokens_decoder", out JsonElement tokens)) return;
         if (tokens.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{path}: expected added_tokens_decoder to be an object of ids and tokens, found {tokens.ValueKind}.");
         foreach (JsonProperty property in tokens.EnumerateObject())
         {
             if (!int.TryParse(property.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
                 throw new InvalidDataException($"{path}: expected ids as the names in added_tokens_decoder, found '{property.Name}'.");
-            string text = TextOf(property.Value) ?? throw new InvalidDataException($"{path}: expected a text as 'content' of id {id} in added_tokens_decoder, found {property.Value.ValueKind}.");
-            foreach (string flag in (ReadOnlySpan<string>)["lstrip", "rstrip", "single_word"])
-            {
-                if (Flag(property.Value, flag) is true)
-                    throw new InvalidDataException($"{path}: expected added tokens that match exactly, found '{flag}' set for '{text}', which this tokenizer does not support.");
-            }
+            AddToken(id, property.Value, "added_tokens_decoder", path);
+        }
+    }
 
-            Add(text, id, Flag(property.Value, "special"), path);
+    /// <summary>Takes added_tokens of tokenizer.json.</summary>
+    public void AddTokens(JsonElement tokens, string path)
+    {
+        if (tokens.ValueKind != JsonValueKind.Array) throw new InvalidDataException($"{path}: expected added_tokens to be an array, found {tokens.ValueKind}.");
+        foreach (JsonElement token in tokens.EnumerateArray())
+        {
+            if (token.ValueKind != JsonValueKind.Object || !token.TryGetProperty("id", out JsonElement number) || number.ValueKind != JsonValueKind.Number || !number.TryGetInt32(out int id))
+                throw new InvalidDataException($"{path}: expected a whole number as the id of each of added_tokens, found {token}.");
+            AddToken(id, token, "added_tokens", path);
         }
     }
 
     /// <summary>Marks the tokens named in special_tokens_map.json as special; names of tokens that do not exist are passed over.</summary>
     public void AddSpecialTokens(byte[] json, string path)
     {
-        using JsonDocument document = Parse(json, path);
+        using JsonDocument document = TokenizerJson.Parse(json, path);
         foreach (JsonProperty property in document.RootElement.EnumerateObject())
         {
             if (property.Value.ValueKind == JsonValueKind.Array)
@@ -55,6 +60,18 @@ internal sealed class AddedTokenReader(Dictionary<string, int> vocabulary)
 
     public IEnumerable<AddedToken> ToTokens() =>
         _tokens.Select(pair => new AddedToken(pair.Value.Id, pair.Key, pair.Value.IsSpecial ?? InternVLTokens.IsSpecialByName(pair.Key)));
+
+    private void AddToken(int id, JsonElement token, string list, string path)
+    {
+        string text = TextOf(token) ?? throw new InvalidDataException($"{path}: expected a text as 'content' of id {id} in {list}, found {token.ValueKind}.");
+        foreach (string flag in (ReadOnlySpan<string>)["lstrip", "rstrip", "single_word"])
+        {
+            if (Flag(token, flag) is true)
+                throw new InvalidDataException($"{path}: expected added tokens that match exactly, found '{flag}' set for '{text}', which this tokenizer does not support.");
+        }
+
+        Add(text, id, Flag(token, "special"), path);
+    }
 
     private void MarkSpecial(JsonElement element)
     {
@@ -82,22 +99,4 @@ internal sealed class AddedTokenReader(Dictionary<string, int> vocabulary)
 
     private static bool? Flag(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement flag) && flag.ValueKind is JsonValueKind.True or JsonValueKind.False ? flag.GetBoolean() : null;
-
-    private static JsonDocument Parse(byte[] json, string path)
-    {
-        JsonDocument document;
-        try
-        {
-            document = JsonDocument.Parse(json.AsMemory(json.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0));
-        }
-        catch (JsonException fault)
-        {
-            throw new InvalidDataException($"{path}: expected JSON, found a fault: {fault.Message}", fault);
-        }
-
-        if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
-        JsonValueKind kind = document.RootElement.ValueKind;
-        document.Dispose();
-        throw new InvalidDataException($"{path}: expected a JSON object, found {kind}.");
-    }
 }

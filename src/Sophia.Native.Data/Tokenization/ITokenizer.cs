@@ -32,6 +32,28 @@ public interface ITokenizer
     /// <summary>A token as the tokenizer's files write it; null if the id stands for none.</summary>
     string? IdToToken(int id);
 
+    /// <summary>The token a sequence begins with; null if it begins with its text. <see cref="Encode(ReadOnlySpan{char}, List{int}, bool)"/> does not put it there, the chat format does.</summary>
+    int? BeginOfSequenceId => null;
+
+    /// <summary>The token that ends a text; null if there is none.</summary>
+    int? EndOfTextId => TokenToId(InternVLTokens.EndOfText);
+
+    /// <summary>Whether a text between added tokens gets a space before it, which decoding takes from the beginning of a text.</summary>
+    bool AddsLeadingSpace => false;
+
+    /// <summary>Appends the ids of a text that goes on where another ended, such as an answer behind the words that ask for it: without the leading space of a new text.</summary>
+    /// <param name="text">The text; lone surrogates count as U+FFFD.</param>
+    /// <param name="ids">Receives the ids.</param>
+    /// <param name="splitAddedTokens">True if the text of an added token becomes its id.</param>
+    void EncodeContinuation(ReadOnlySpan<char> text, List<int> ids, bool splitAddedTokens = true) => Encode(text, ids, splitAddedTokens);
+
+    /// <summary>This tokenizer with those tokens of the chat format and of InternVL that it lacks; itself if it lacks none.</summary>
+    ITokenizer WithInternVLTokens();
+
+    /// <summary>Writes the files of a tokenizer folder, from which <see cref="TokenizerFolder.Load"/> makes an equal tokenizer.</summary>
+    /// <param name="folder">The folder; made if it does not exist. Files of the same names are replaced.</param>
+    void Save(string folder);
+
     /// <summary>The ids of a text.</summary>
     /// <param name="text">The text; lone surrogates count as U+FFFD.</param>
     /// <param name="splitAddedTokens">True if the text of an added token becomes its id.</param>

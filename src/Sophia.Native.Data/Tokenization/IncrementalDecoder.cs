@@ -12,6 +12,7 @@ public sealed class IncrementalDecoder
     private readonly bool _skipSpecialTokens;
     private readonly Decoder _decoder = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetDecoder();
     private char[] _characters = new char[64];
+    private bool _isAtBeginning = true;
 
     /// <summary>Makes a decoder at the beginning of a text.</summary>
     /// <param name="tokenizer">The tokenizer the ids belong to.</param>
@@ -26,11 +27,22 @@ public sealed class IncrementalDecoder
     /// <summary>Takes the next id.</summary>
     /// <returns>The newly completed text, often one word, empty while a character is incomplete.</returns>
     public string Append(int id) =>
-        _skipSpecialTokens && _tokenizer.IsSpecial(id) ? "" : Convert(_tokenizer.TokenBytes(id), flush: false);
+        _skipSpecialTokens && _tokenizer.IsSpecial(id) ? "" : Convert(WithoutLeadingSpace(_tokenizer.TokenBytes(id)), flush: false);
 
     /// <summary>Ends the text.</summary>
     /// <returns>U+FFFD if an incomplete character was held back, else an empty text. The decoder is then at the beginning of a new text.</returns>
-    public string Flush() => Convert([], flush: true);
+    public string Flush()
+    {
+        _isAtBeginning = true;
+        return Convert([], flush: true);
+    }
+
+    private ReadOnlySpan<byte> WithoutLeadingSpace(ReadOnlySpan<byte> bytes)
+    {
+        bool takesSpace = _isAtBeginning && _tokenizer.AddsLeadingSpace && bytes.StartsWith(" "u8);
+        _isAtBeginning &= bytes.IsEmpty;
+        return takesSpace ? bytes[1..] : bytes;
+    }
 
     private string Convert(ReadOnlySpan<byte> bytes, bool flush)
     {

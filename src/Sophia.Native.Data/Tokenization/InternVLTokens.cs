@@ -39,6 +39,19 @@ public static class InternVLTokens
         ("<quad>", true), ("</quad>", true), ("<ref>", true), ("</ref>", true), ("<box>", true), ("</box>", true),
     ];
 
+    /// <summary>How many pieces the SentencePiece model of InternLM2.5 has.</summary>
+    internal const int InternLM2PieceCount = 92544;
+
+    /// <summary>Id of the first token of <see cref="OfInternLM2"/> on InternLM2.5's own model; the first six take the place of unused pieces.</summary>
+    internal const int InternLM2FirstId = 92538;
+
+    /// <summary>The tokens that InternLM2.5's chat format and InternVL add to a SentencePiece model, all special, in the order of their ids (92538..92552).</summary>
+    internal static ImmutableArray<string> OfInternLM2 { get; } =
+    [
+        "<|plugin|>", "<|interpreter|>", "<|action_end|>", "<|action_start|>", MessageEnd, MessageStart,
+        ImageStart, ImageEnd, ImageContext, "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>",
+    ];
+
     /// <summary>What a tokenizer folder without a configuration leaves open: whether a token of this text is special.</summary>
     internal static bool IsSpecialByName(string text)
     {
@@ -47,6 +60,6 @@ public static class InternVLTokens
             if (known == text) return isSpecial;
         }
 
-        return false;
+        return OfInternLM2.Contains(text);
     }
 }

@@ -63,7 +63,7 @@ public sealed class Qwen2Tokenizer : ITokenizer
 
     internal ImmutableArray<BytePairMerge> Merges { get; }
 
-    /// <summary>Reads a tokenizer folder: vocab.json and merges.txt, and where present added_tokens.json, tokenizer_config.json and special_tokens_map.json.</summary>
+    /// <summary>Reads a tokenizer folder: vocab.json and merges.txt, else tokenizer.json, and where present added_tokens.json, tokenizer_config.json and special_tokens_map.json.</summary>
     /// <exception cref="InvalidDataException">A file is missing, is broken or contradicts another; the message begins with its path.</exception>
     public static Qwen2Tokenizer Load(string folder) => Qwen2TokenizerFiles.Load(folder);
 
@@ -106,6 +106,8 @@ public sealed class Qwen2Tokenizer : ITokenizer
 
         return all.Count == AddedTokens.Length ? this : new Qwen2Tokenizer(Vocabulary, Merges, all, "tokenizer");
     }
+
+    ITokenizer ITokenizer.WithInternVLTokens() => WithInternVLTokens();
 
     /// <summary>Writes vocab.json, merges.txt, added_tokens.json, special_tokens_map.json and tokenizer_config.json, from which <see cref="Load"/> makes an equal tokenizer, and which transformers reads.</summary>
     /// <param name="folder">The folder; made if it does not exist. Files of these names are replaced.</param>
