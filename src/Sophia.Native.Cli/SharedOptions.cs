@@ -6,6 +6,7 @@ namespace Sophia.Native.Cli;
 internal static class SharedOptions
 {
     private const int MostThreads = 4096;
+    private const int MostPositions = 1 << 24;
 
     public static readonly Option<string> Backend = new("--backend") { Description = "auto, cpu or cuda, with an optional :device", DefaultValueFactory = _ => "auto", Recursive = true };
 
@@ -16,6 +17,8 @@ internal static class SharedOptions
     public static readonly Option<int> Threads = new("--threads") { Description = "CPU threads; 0 for all processors", Recursive = true };
 
     public static readonly Option<long> Seed = new("--seed") { Description = "seed of everything random, 0 or more", Recursive = true };
+
+    public static readonly Option<int?> RopeLength = new("--rope-length") { Description = "longest sequence in tokens that dynamic NTK scaling prepares the model's rotary positions for, above its trained length; the same through a run, and recorded", Recursive = true };
 
     public static readonly Option<string> LogLevel = new("--log-level") { Description = "quiet, info or debug", DefaultValueFactory = _ => "info", Recursive = true };
 
@@ -54,6 +57,8 @@ internal static class SharedOptions
         if (string.IsNullOrWhiteSpace(parsed.GetValue(Backend)))
             throw new UsageException("--backend: expected a name, found none.");
         SeedOf(parsed);
+        if (parsed.GetValue(RopeLength) is < 1 or > MostPositions)
+            throw new UsageException($"--rope-length: expected 1 to {MostPositions} tokens, found {parsed.GetValue(RopeLength)}.");
         OutputPlace.RequireFile(parsed.GetValue(Profile));
     }
 
@@ -62,6 +67,6 @@ internal static class SharedOptions
         Numerics.AcceptOnlyFromAmong("invariant", "fast");
         Precision.AcceptOnlyFromAmong("fp32", "bf16");
         LogLevel.AcceptOnlyFromAmong("quiet", "info", "debug");
-        return [Backend, Precision, Numerics, Threads, Seed, LogLevel, Profile, Json];
+        return [Backend, Precision, Numerics, Threads, Seed, RopeLength, LogLevel, Profile, Json];
     }
 }

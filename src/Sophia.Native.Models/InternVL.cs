@@ -13,7 +13,7 @@ public sealed class InternVL : IDisposable
     /// <param name="config">The model.</param>
     /// <param name="parameters">Its parameters, which stay the caller's.</param>
     /// <param name="imageTokenId">The id whose embedding a visual token replaces; null for the configuration's.</param>
-    /// <param name="maximumPositions">Longest sequence to prepare for; 0 for max_position_embeddings.</param>
+    /// <param name="maximumPositions">Longest sequence to prepare for; 0 for max_position_embeddings or rope_length.</param>
     public InternVL(InternVLConfig config, ParameterSet parameters, int? imageTokenId = null, int maximumPositions = 0)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -23,7 +23,7 @@ public sealed class InternVL : IDisposable
         Config = config;
         Parameters = parameters;
         ImageTokenId = imageTokenId ?? config.ImageTokenId ?? -1;
-        MaximumPositions = maximumPositions == 0 ? config.Text.MaxPositionEmbeddings : Math.Min(maximumPositions, config.Text.MaxPositionEmbeddings);
+        MaximumPositions = maximumPositions == 0 ? config.Text.MaximumPositions : Math.Min(maximumPositions, config.Text.MaximumPositions);
         Vision = new(config.Vision, parameters);
         Projector = new(config, parameters);
         Decoder = new(config.Text, parameters);
@@ -174,7 +174,7 @@ public sealed class InternVL : IDisposable
     private void FillRopeTable()
     {
         var table = new float[(int)RopeTable.Length];
-        Models.RopeTable.Fill(table, Config.Text.HeadSize, Config.Text.RopeTheta);
+        Models.RopeTable.Fill(table, Config.Text.HeadSize, Config.Text.RopeBase);
         Backend.Upload<float>(RopeTable, table);
     }
 }

@@ -161,8 +161,8 @@ public sealed class PackedBatch
         ArgumentNullException.ThrowIfNull(sample);
         if (sample.Length == 0)
             throw new InvalidDataException($"Sample '{sample.Id}': expected at least one token, found none.");
-        if (sample.Length > config.Text.MaxPositionEmbeddings)
-            throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the model was trained for {config.Text.MaxPositionEmbeddings} (max_position_embeddings): shorten it.");
+        if (sample.Length > config.Text.MaximumPositions)
+            throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the model was {(config.Text.RopeLength is null ? "trained" : "prepared")} for {config.Text.MaximumPositions} ({config.Text.LengthKey}): {config.Text.LengthAdvice}.");
         CheckLength(sample, "loss_mask", sample.LossMask?.Length);
         CheckLength(sample, "token_weights", sample.TokenWeights?.Length);
         CheckLength(sample, "behavior_logprobs", sample.BehaviorLogProbabilities?.Length);

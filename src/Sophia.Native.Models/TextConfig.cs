@@ -42,6 +42,31 @@ public sealed record TextConfig
     /// <summary>Factor of dynamic NTK scaling (<c>rope_scaling</c> or <c>rope_parameters</c> of type <c>dynamic</c>), which takes effect beyond <see cref="MaxPositionEmbeddings"/> only; null for plain rotary positions.</summary>
     public double? DynamicRopeFactor { get; init; }
 
+    /// <summary>
+    /// The sequence length in tokens that dynamic NTK scaling prepares the rotary positions for, above <see cref="MaxPositionEmbeddings"/>; null for the trained length. It holds for every sequence
+    /// of a run, short or long, and goes into the checkpoint (<c>rope_length</c>, our own key), so that a token's position never means two things.
+    /// </summary>
+    public int? RopeLength { get; init; }
+
+    /// <summary>The longest sequence in tokens: the trained length, or <see cref="RopeLength"/>.</summary>
+    public int MaximumPositions => RopeLength ?? MaxPositionEmbeddings;
+
+    /// <summary>
+    /// Base of the rotary frequencies in use. With a rope length it is that of dynamic NTK scaling at this length: theta * (factor * length / trained - (factor - 1))^(D / (D - 2))
+    /// (transformers, modeling_rope_utils.py, _compute_dynamic_ntk_parameters).
+    /// </summary>
+    public double RopeBase => RopeLength is { } length && DynamicRopeFactor is { } factor
+        ? RopeTheta * Math.Pow(factor * length / MaxPositionEmbeddings - (factor - 1), HeadSize / (HeadSize - 2.0))
+        : RopeTheta;
+
+    /// <summary>The key of config.json that bounds the length of a sequence, for messages.</summary>
+    public string LengthKey => RopeLength is null ? "max_position_embeddings" : "rope_length";
+
+    /// <summary>What an error about a sequence that is too long advises.</summary>
+    public string LengthAdvice => DynamicRopeFactor is null
+        ? "shorten it"
+        : "shorten it, or prepare the model for longer ones in the whole run with --rope-length N (rope_length in a recipe), which scales its rotary positions by dynamic NTK";
+
     /// <summary>Standard deviation of a random initialization (<c>initializer_range</c>).</summary>
     public double InitializerRange { get; init; } = 0.02;
 
@@ -83,6 +108,15 @@ public sealed record TextConfig
             return new ConfigFault(Section, "head_dim", $"expected an even number, because rotary positions turn pairs, found {HeadSize}");
         if (DynamicRopeFactor is { } factor && !(double.IsFinite(factor) && factor >= 1))
             return new ConfigFault(Section, "rope_scaling.factor", FormattableString.Invariant($"expected a finite dynamic factor of at least 1, found {factor}"));
+        if (RopeLength is { } length)
+        {
+            if (DynamicRopeFactor is null)
+                return new ConfigFault(Section, "rope_length", $"expected rope_scaling of type dynamic beside it, which says how rotary positions grow, found none: shorten the sequences to {MaxPositionEmbeddings} tokens");
+            if (HeadSize <= 2)
+                return new ConfigFault(Section, "rope_length", $"expected a head_dim above 2, for which dynamic NTK scaling is defined, found {HeadSize}");
+            if (ConfigFault.OutOfRange(Section, "rope_length", length, MaxPositionEmbeddings + 1L, 1 << 24) is { } outside)
+                return outside with { Message = outside.Message + ": up to max_position_embeddings nothing is scaled" };
+        }
         return FindTokenFault("bos_token_id", BeginOfSequenceTokenId)
             ?? FindTokenFault("pad_token_id", PaddingTokenId)
             ?? FindTokenFault();

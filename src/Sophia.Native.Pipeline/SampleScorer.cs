@@ -30,7 +30,7 @@ public sealed class SampleScorer(InternVL model) : IDisposable
     private ModelWorkspace Workspace(Sample sample)
     {
         if (sample.Length > model.MaximumPositions)
-            throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the model was trained for {model.MaximumPositions} (max_position_embeddings): shorten it.");
+            model.Check(sample);
         if (_workspace is not null && sample.Length <= _tokens && sample.TileCount <= _tiles)
             return _workspace;
         _tokens = Math.Min(model.MaximumPositions, Math.Max(_tokens, sample.Length + sample.Length / 4));

@@ -64,6 +64,8 @@ internal sealed class ReasonerFlags
             settled["max-answer-tokens"] = parsed.GetValue(_maximum).ToString(CultureInfo.InvariantCulture);
             if (reasoner == "model" && SharedOptions.StorageOf(parsed) == ElementType.BFloat16)
                 settled["precision"] = "bf16";
+            if (reasoner == "model" && parsed.CommandResult.Command.Name == "reason" && parsed.GetValue(SharedOptions.RopeLength) is { } length)
+                settled["rope-length"] = length.ToString(CultureInfo.InvariantCulture);
         }
         return settled;
     }
@@ -86,8 +88,9 @@ internal sealed class ReasonerFlags
                 });
                 return (http, http);
             case "model":
-                // A command has one profile: that of the policy, where it works with one.
-                var session = ModelSession.Open(parsed, parsed.GetValue(_model)!, isProfiled: parsed.CommandResult.Command.Name == "reason");
+                // A command has one profile and one --rope-length: those of the policy, where it works with one.
+                var isAlone = parsed.CommandResult.Command.Name == "reason";
+                var session = ModelSession.Open(parsed, parsed.GetValue(_model)!, adapter: null, isAlone, isAlone ? parsed.GetValue(SharedOptions.RopeLength) : null);
                 return (new ModelReasoner(session.Model, session.Processor, Math.Min(parsed.GetValue(_maximum), session.Model.MaximumPositions), new()), session);
             default:
                 return (new WorldReasoner(SharedOptions.SeedOf(parsed)), null);

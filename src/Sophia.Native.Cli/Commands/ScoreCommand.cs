@@ -43,6 +43,8 @@ internal static class ScoreCommand
                     record.WriteId(json);
                     WriteScores(json, "logprobs", scores.LogProbabilities);
                     WriteScores(json, "entropies", scores.Entropies);
+                    if (session.RopeLength is { } length)
+                        json.WriteNumber("rope_length", length);
                 });
                 progress.Report(++done);
             }

@@ -39,7 +39,7 @@ internal static class TrainCommand
             OutputPlace.RequireNewFolder(outputFolder, "choose another folder, or pass --resume to go on with this run");
         var files = ReadFiles(data, recipePath, recipe);
         var evaluationFiles = ReadEvaluationFiles(recipe);
-        using var session = ModelSession.OpenForTraining(parsed, folder, recipe, adapter);
+        using var session = ModelSession.OpenForTraining(parsed, folder, recipe, adapter, RopeLength(parsed, recipePath, recipe));
         var sources = files.ConvertAll(file => new SampleSource(file.Name, ReadSamples(session, file.Path, file.Records, output), file.Weight));
         var evaluate = Evaluation(session, recipe, evaluationFiles, output);
         ProgressLine? line = null;
@@ -79,6 +79,14 @@ internal static class TrainCommand
         output.Line($"checkpoint: {checkpoint}");
         output.Json(json => json.WriteString("checkpoint", checkpoint));
         return 0;
+    }
+
+    private static int? RopeLength(ParseResult parsed, string recipePath, Recipe recipe)
+    {
+        var option = parsed.GetValue(SharedOptions.RopeLength);
+        if (option is not null && recipe.RopeLength > 0 && option != recipe.RopeLength)
+            throw new UsageException($"--rope-length: expected the {recipe.RopeLength} of {recipePath}, found {option}: leave one of them out.");
+        return option ?? (recipe.RopeLength > 0 ? recipe.RopeLength : null);
     }
 
     /// <summary>The files that the run takes from: that of --data, then those of the recipe, all read before anything is written.</summary>

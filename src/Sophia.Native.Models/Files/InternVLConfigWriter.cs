@@ -181,6 +181,7 @@ internal static class InternVLConfigWriter
         json.WriteString("hidden_act", "silu");
         json.WriteNumber("rms_norm_eps", text.NormEpsilon);
         json.WriteNumber("max_position_embeddings", text.MaxPositionEmbeddings);
+        if (text.RopeLength is { } length) json.WriteNumber("rope_length", length);
         json.WriteNumber("initializer_range", text.InitializerRange);
         json.WriteNumber("attention_dropout", 0.0);
         json.WriteBoolean("tie_word_embeddings", false);

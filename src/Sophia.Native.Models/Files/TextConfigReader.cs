@@ -39,6 +39,7 @@ internal static class TextConfigReader
             RopeTheta = theta,
             MaxPositionEmbeddings = section.Integer("max_position_embeddings"),
             DynamicRopeFactor = factor,
+            RopeLength = section.OptionalInteger("rope_length"),
             InitializerRange = section.OptionalNumber("initializer_range") ?? 0.02,
             BeginOfSequenceTokenId = section.OptionalInteger("bos_token_id"),
             PaddingTokenId = section.OptionalInteger("pad_token_id"),

@@ -60,6 +60,9 @@ public sealed record Recipe
     /// <summary>A longer sequence is an error; 0 for max_position_embeddings.</summary>
     public int MaximumSequenceTokens { get; init; }
 
+    /// <summary>The length that dynamic NTK scaling prepares the rotary positions for, through the whole run; 0 for that of the checkpoint. The model must have been made with it: <see cref="TextConfig.RopeLength"/>.</summary>
+    public int RopeLength { get; init; }
+
     /// <summary>An adapter that is trained in the place of the model; null to train the model.</summary>
     public AdapterRecipe? Adapter { get; init; }
 

@@ -26,7 +26,7 @@ internal static class RecipeReader
 
     private static Recipe Read(RecipeSection root)
     {
-        root.Allow("objective", "optimizer", "schedule", "gradient_clip", "steps", "epochs", "batch_sequences", "batch_tokens", "micro_batch_tokens", "max_sequence_tokens",
+        root.Allow("objective", "optimizer", "schedule", "gradient_clip", "steps", "epochs", "batch_sequences", "batch_tokens", "micro_batch_tokens", "max_sequence_tokens", "rope_length",
             "recompute", "freeze", "lora", "checkpoint_every", "eval_every", "evaluation", "shuffle", "data_mix", "save_dtype");
         if (root.Has("steps") && root.Has("epochs"))
             throw root.Fault("steps", "either steps or epochs, not both");
@@ -41,6 +41,7 @@ internal static class RecipeReader
             BatchTokens = root.Integer("batch_tokens", 0, 1, int.MaxValue),
             MicroBatchTokens = root.Integer("micro_batch_tokens", defaults.MicroBatchTokens, 1, 1 << 24),
             MaximumSequenceTokens = root.Integer("max_sequence_tokens", 0, 1, 1 << 24),
+            RopeLength = root.Integer("rope_length", 0, 1, 1 << 24),
             CheckpointEvery = root.Integer("checkpoint_every", 0, 0, int.MaxValue),
             EvaluateEvery = root.Integer("eval_every", 0, 0, int.MaxValue),
             Evaluation = ReadEvaluation(root),

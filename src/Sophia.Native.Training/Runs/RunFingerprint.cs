@@ -16,7 +16,7 @@ internal static class RunFingerprint
     private const int Blocks = 256;
     private const int BlockElements = 256;
 
-    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32, IReadOnlyList<SampleSource>? sources = null, ParameterSet? adapted = null)
+    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32, IReadOnlyList<SampleSource>? sources = null, ParameterSet? adapted = null, int? ropeLength = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(Describe(recipe)));
@@ -37,6 +37,9 @@ internal static class RunFingerprint
             hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $" lora {adapter.Rank} {adapter.Alpha} {(adapter.Targets is null ? "all-linear" : string.Join(',', adapter.Targets))}")));
         if (adapted is not null)
             AppendModel(hash, adapted);
+        var length = ropeLength ?? recipe.RopeLength;
+        if (length > 0)
+            hash.AppendData(Encoding.UTF8.GetBytes($" rope {length}"));
         Append<ulong>(hash, [seed, (ulong)samples.Count]);
         foreach (var sample in samples)
         {

@@ -64,7 +64,7 @@ public sealed class TrainingRun
         CheckGroups();
         CheckSamples();
         _temperature = SharedTemperature();
-        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, _samples, model.Parameters.Storage, sources, _recipe.Adapter is null ? null : model.Parameters);
+        _fingerprint = RunFingerprint.Of(_recipe, options.Seed, _samples, model.Parameters.Storage, sources, _recipe.Adapter is null ? null : model.Parameters, model.Config.Text.RopeLength);
     }
 
     /// <summary>Trains to the end; returns the folder of the last checkpoint.</summary>
@@ -293,7 +293,7 @@ public sealed class TrainingRun
         foreach (var sample in _samples)
         {
             if (sample.Length > limit)
-                throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the limit is {limit} ({(isRecipes ? "the recipe's max_sequence_tokens" : "the model's max_position_embeddings")}): shorten it{(isRecipes ? " or raise max_sequence_tokens" : "")}.");
+                throw new InvalidDataException($"Sample '{sample.Id}' has {sample.Length} tokens, the limit is {limit} ({(isRecipes ? "the recipe's max_sequence_tokens" : "the model's " + _model.Config.Text.LengthKey)}): {(isRecipes ? "shorten it or raise max_sequence_tokens" : _model.Config.Text.LengthAdvice)}.");
             _model.Check(sample);
             if (sample.TrainedTokens == 0)
                 throw new InvalidDataException($"Sample '{sample.Id}': expected at least one trained token, found none: its response is empty or its loss_mask is zero.");
@@ -316,6 +316,8 @@ public sealed class TrainingRun
 
     private void CheckGroups()
     {
+        if (_recipe.RopeLength > 0 && _model.Config.Text.RopeLength != _recipe.RopeLength)
+            throw new ArgumentException($"The recipe's rope_length is {_recipe.RopeLength} and the model's {_model.Config.Text.RopeLength?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none"}: make the model with TextConfig.RopeLength {_recipe.RopeLength}.");
         foreach (var group in Enum.GetValues<ParameterGroup>())
         {
             var isTrained = _recipe.TrainedGroups.Contains(group);

@@ -134,7 +134,7 @@ public sealed class RecipeTests : IDisposable
     public void Clipping_is_turned_off_by_null() => Assert.Equal(double.PositiveInfinity, Load("{\"gradient_clip\":null}").Optimizer.GradientClip);
 
     [Theory]
-    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, recompute, freeze, lora, checkpoint_every, eval_every, evaluation, shuffle, data_mix, save_dtype.")]
+    [InlineData("{\"learning_rate\":1}", "unknown key learning_rate; known are objective, optimizer, schedule, gradient_clip, steps, epochs, batch_sequences, batch_tokens, micro_batch_tokens, max_sequence_tokens, rope_length, recompute, freeze, lora, checkpoint_every, eval_every, evaluation, shuffle, data_mix, save_dtype.")]
     [InlineData("{\"objective\":{\"Ratio\":\"one\"}}", "unknown key objective.Ratio; known are name, ratio, behavior, clip, normalization, kl.")]
     [InlineData("{\"objective\":{\"kl\":{\"beta\":1}}}", "unknown key objective.kl.beta; known are estimator, coefficient, reference.")]
     [InlineData("{\"optimizer\":{\"lr\":1}}", "unknown key optimizer.lr; known are name, learning_rate, betas, epsilon, weight_decay, moments.")]
