@@ -55,19 +55,22 @@ internal sealed class ModelSession : IDisposable
     }
 
     /// <summary>Loads a model, with an adapter over it where one is named.</summary>
-    public static ModelSession Open(ParseResult parsed, string folder, string? adapter = null, bool isProfiled = true) =>
-        Open(parsed, folder, isProfiled, [], config => adapter is null ? null : AdapterReader.ReadConfig(adapter, config), parameters =>
+    public static ModelSession Open(ParseResult parsed, string folder, string? adapter = null) => Open(parsed, folder, adapter, isProfiled: true, parsed.GetValue(SharedOptions.RopeLength));
+
+    /// <summary>Loads a model with rotary positions prepared for a length; null for the checkpoint's own.</summary>
+    public static ModelSession Open(ParseResult parsed, string folder, string? adapter, bool isProfiled, int? ropeLength) =>
+        Open(parsed, folder, isProfiled, [], ropeLength, config => adapter is null ? null : AdapterReader.ReadConfig(adapter, config), parameters =>
         {
             if (adapter is not null)
                 AdapterReader.Read(adapter, parameters.Layout, parameters);
         });
 
     /// <summary>Loads a model to be trained by a recipe; its adapter, if there is to be one, begins as a given one or as no change.</summary>
-    public static ModelSession OpenForTraining(ParseResult parsed, string folder, Recipe recipe, string? adapter)
+    public static ModelSession OpenForTraining(ParseResult parsed, string folder, Recipe recipe, string? adapter, int? ropeLength)
     {
         if (adapter is not null && recipe.Adapter is null)
             throw new UsageException("--adapter: expected a recipe with \"lora\", which trains the adapter, found one that trains the model: add \"lora\" with the adapter's rank, alpha and targets, or merge the adapter first (sophia merge).");
-        return Open(parsed, folder, isProfiled: true, [.. recipe.TrainedGroups], config => adapter is null ? recipe.Adapter?.Resolve(config, recipe.Freeze) : AdapterReader.ReadConfig(adapter, config), parameters =>
+        return Open(parsed, folder, isProfiled: true, [.. recipe.TrainedGroups], ropeLength, config => adapter is null ? recipe.Adapter?.Resolve(config, recipe.Freeze) : AdapterReader.ReadConfig(adapter, config), parameters =>
         {
             if (adapter is not null)
                 AdapterReader.Read(adapter, parameters.Layout, parameters);
@@ -76,11 +79,14 @@ internal sealed class ModelSession : IDisposable
         });
     }
 
-    private static ModelSession Open(ParseResult parsed, string folder, bool isProfiled, ParameterGroup[] trained, Func<InternVLConfig, AdapterConfig?> findAdapter, Action<ParameterSet> fillAdapter)
+    private static ModelSession Open(ParseResult parsed, string folder, bool isProfiled, ParameterGroup[] trained, int? ropeLength, Func<InternVLConfig, AdapterConfig?> findAdapter,
+        Action<ParameterSet> fillAdapter)
     {
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{folder}: expected a checkpoint folder with config.json and safetensors, found {(File.Exists(folder) ? "a file" : "no such folder")}.");
         var processor = InternVLProcessor.Load(folder);
+        if (ropeLength is { } length)
+            processor = processor.WithRopeLength(length);
         var adapter = findAdapter(processor.Config);
         var backend = OpenBackend(parsed, isProfiled);
         ParameterSet? parameters = null;
@@ -100,11 +106,15 @@ internal sealed class ModelSession : IDisposable
         }
     }
 
+    /// <summary>The length that the rotary positions were scaled for; null for the trained one. It decides every number of the model, so that outputs say it.</summary>
+    public int? RopeLength => Model.Config.Text.RopeLength;
+
     /// <summary>How completions of this model are drawn; no more tokens than the model has positions.</summary>
-    public GenerationOptions Generation(SamplingOptions sampling, int maximumNewTokens) => new()
+    public GenerationOptions Generation(ParseResult parsed, SamplingFlags sampling) => new()
     {
-        Sampling = sampling,
-        MaximumNewTokens = Math.Min(maximumNewTokens, Model.MaximumPositions),
+        Sampling = sampling.Options(parsed),
+        RepetitionPenalty = sampling.RepetitionPenalty(parsed),
+        MaximumNewTokens = Math.Min(sampling.MaximumNewTokens(parsed), Model.MaximumPositions),
         StopIds = Processor.StopIds,
     };
 

@@ -12,13 +12,14 @@ internal sealed class SamplingFlags
     private readonly Option<int> _topK = new("--top-k") { Description = "only the k most probable tokens; 0 for all" };
     private readonly Option<float> _topP = new("--top-p") { Description = "only the most probable tokens up to this share", DefaultValueFactory = _ => 1f };
     private readonly Option<float> _minP = new("--min-p") { Description = "only tokens at least this share as probable as the best" };
+    private readonly Option<float> _repetition = new("--repetition-penalty") { Description = "divides the positive and multiplies the other logits of tokens that occurred, prompt included; 1 for none", DefaultValueFactory = _ => 1f };
     private readonly Option<int> _maximum;
 
     public SamplingFlags(Command command, float temperature, int maximumNewTokens)
     {
         _temperature = new("--temperature") { Description = "divides the logits; 0 is greedy", DefaultValueFactory = _ => temperature };
         _maximum = new("--max-new-tokens") { Description = "most tokens to generate", DefaultValueFactory = _ => maximumNewTokens };
-        foreach (var option in (Option[])[_maximum, _temperature, _topK, _topP, _minP])
+        foreach (var option in (Option[])[_maximum, _temperature, _topK, _topP, _minP, _repetition])
             command.Options.Add(option);
     }
 
@@ -27,6 +28,14 @@ internal sealed class SamplingFlags
     {
         MaximumNewTokens(parsed);
         Options(parsed);
+        RepetitionPenalty(parsed);
+    }
+
+    public float RepetitionPenalty(ParseResult parsed)
+    {
+        var penalty = parsed.GetValue(_repetition);
+        Require(float.IsFinite(penalty) && penalty > 0, "--repetition-penalty", "more than 0", penalty);
+        return penalty;
     }
 
     public int MaximumNewTokens(ParseResult parsed) => parsed.GetValue(_maximum) is > 0 and <= MostNewTokens and var maximum ? maximum

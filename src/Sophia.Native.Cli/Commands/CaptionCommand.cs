@@ -43,8 +43,8 @@ internal static class CaptionCommand
 
     public static Task Run(ParseResult parsed, CommandOutput output, ModelSession session, RolloutStore store, SamplingFlags sampling, RolloutOptions options, CancellationToken cancellation)
     {
-        var drawn = sampling.Options(parsed);
-        var generation = session.Generation(drawn, sampling.MaximumNewTokens(parsed));
+        var generation = session.Generation(parsed, sampling);
+        var drawn = generation.Sampling;
         // What decides a caption beside its image, seed and number: a resumed store takes nothing else.
         var settled = new Dictionary<string, string>
         {
@@ -56,10 +56,14 @@ internal static class CaptionCommand
             ["top-p"] = drawn.TopP.ToString(CultureInfo.InvariantCulture),
             ["min-p"] = drawn.MinP.ToString(CultureInfo.InvariantCulture),
         };
+        if (generation.RepetitionPenalty != 1f)
+            settled["repetition-penalty"] = generation.RepetitionPenalty.ToString(CultureInfo.InvariantCulture);
+        if (session.RopeLength is { } ropeLength)
+            settled["rope-length"] = ropeLength.ToString(CultureInfo.InvariantCulture);
         if (session.Parameters.Storage == ElementType.BFloat16)
             settled["precision"] = "bf16";
         store.Settle("captioner", settled);
-        var captioner = new ModelCaptioner(session.Model, session.Processor, generation.MaximumNewTokens, drawn);
+        var captioner = new ModelCaptioner(session.Model, session.Processor, generation.MaximumNewTokens, drawn, generation.RepetitionPenalty);
         return RolloutStages.Caption(store, captioner, options, new StageProgress(output), cancellation);
     }
 

@@ -29,7 +29,7 @@ internal static class EvalCommand
             OutputPlace.RequireFile(parsed.GetValue(output));
             var questions = ReadQuestions(parsed.GetValue(data)!);
             using var session = ModelSession.Open(parsed, parsed.GetValue(model)!, parsed.GetValue(adapter));
-            Run(new(parsed), session, questions, parsed.GetValue(output), count, session.Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed)), cancellation);
+            Run(new(parsed), session, questions, parsed.GetValue(output), count, session.Generation(parsed, sampling), cancellation);
             return Task.FromResult(0);
         });
         return command;

@@ -34,7 +34,7 @@ internal static class GenerateCommand
             OutputPlace.RequireFile(parsed.GetValue(output));
             var rows = records is null ? [] : DataFile.Read(records);
             using var session = ModelSession.Open(parsed, parsed.GetValue(model)!, parsed.GetValue(adapter));
-            var options = session.Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed));
+            var options = session.Generation(parsed, sampling);
             if (text is not null)
                 Complete(session, new(parsed), text, parsed.GetValue(image)!, options, cancellation);
             else
@@ -120,7 +120,11 @@ internal static class GenerateCommand
         json.WriteEndArray();
         json.WriteString("finish_reason", result.FinishReason == FinishReason.Stop ? "stop" : "length");
         json.WriteNumber("temperature", options.Sampling.Temperature == 0 ? 1f : options.Sampling.Temperature);
-        if (options.Sampling.IsTruncated)
+        if (session.RopeLength is { } length)
+            json.WriteNumber("rope_length", length);
+        if (options.RepetitionPenalty != 1f)
+            json.WriteNumber("repetition_penalty", options.RepetitionPenalty);
+        if (options.IsTruncated)
             json.WriteBoolean("truncated_sampling", true);
     }
 }

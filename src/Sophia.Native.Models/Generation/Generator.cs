@@ -17,6 +17,7 @@ public sealed class Generator : IDisposable
     private readonly float[] _drawnLogProbabilities;
     private readonly List<(float[] Pixels, int FirstVisualRow)> _encoded = [];
     private int _runningCount;
+    private RepetitionPenalty? _penalty;
 
     /// <summary>Allocates the cache and the workspace.</summary>
     /// <param name="model">The model.</param>
@@ -60,6 +61,7 @@ public sealed class Generator : IDisposable
         var stops = Stops(options);
         foreach (var request in requests)
             Check(request);
+        _penalty = options.RepetitionPenalty == 1f ? null : new(options.RepetitionPenalty, _model.Config.Text.VocabularySize);
         var results = new GenerationResult[requests.Count];
         _freeSlots.Clear();
         for (var slot = _plan.Slots - 1; slot >= 0; slot--)
@@ -92,6 +94,8 @@ public sealed class Generator : IDisposable
             throw new ArgumentException($"Expected at least one new token, found {options.MaximumNewTokens}.", nameof(options));
         if (!float.IsFinite(sampling.Temperature) || sampling.Temperature < 0 || sampling.TopK < 0 || sampling.TopP is not (> 0 and <= 1) || sampling.MinP is not (>= 0 and < 1))
             throw new ArgumentException($"Expected temperature >= 0, top-k >= 0, top-p in (0, 1] and min-p in [0, 1), found {sampling.Temperature}, {sampling.TopK}, {sampling.TopP}, {sampling.MinP}.", nameof(options));
+        if (!float.IsFinite(options.RepetitionPenalty) || options.RepetitionPenalty <= 0)
+            throw new ArgumentException($"Expected a repetition penalty above 0, 1 for none, found {options.RepetitionPenalty}.", nameof(options));
         var stops = new bool[_model.Config.Text.VocabularySize];
         foreach (var stop in options.StopIds)
         {
@@ -109,7 +113,7 @@ public sealed class Generator : IDisposable
         if (prompt.Length == 0)
             throw new InvalidDataException($"Prompt '{request.Id}': expected at least one token, found none.");
         if (prompt.Length + 1 > _model.MaximumPositions)
-            throw new InvalidDataException($"Prompt '{request.Id}' has {prompt.Length} tokens, the model was trained for {_model.MaximumPositions} with the continuation (max_position_embeddings): shorten it.");
+            throw new InvalidDataException($"Prompt '{request.Id}' has {prompt.Length} tokens, the model was {(config.Text.RopeLength is null ? "trained" : "prepared")} for {_model.MaximumPositions} with the continuation ({config.Text.LengthKey}): {config.Text.LengthAdvice}.");
         if (prompt.Length > _plan.PrefillTokens)
             throw new InvalidDataException($"Prompt '{request.Id}' has {prompt.Length} tokens, the generator was planned for {_plan.PrefillTokens}: raise GeneratorPlan.PrefillTokens.");
         if (prompt.Length + 1 > _plan.Capacity)
@@ -184,6 +188,9 @@ public sealed class Generator : IDisposable
         }
         batch.EndSequence(firstRow, prompt.Length, request.SampleNumber);
         var limit = Math.Min(options.MaximumNewTokens, _plan.Capacity - prompt.Length);
+        var occurred = _penalty is null ? null : new RepetitionPenalty.Occurred(_model.Config.Text.VocabularySize, prompt.Length + limit);
+        foreach (var id in prompt)
+            occurred?.Add(id);
         _running[_runningCount++] = new()
         {
             Request = index,
@@ -192,6 +199,7 @@ public sealed class Generator : IDisposable
             Sample = request.SampleNumber,
             Tokens = new int[limit],
             LogProbabilities = new float[limit],
+            Occurred = occurred,
         };
     }
 
@@ -228,7 +236,15 @@ public sealed class Generator : IDisposable
         backend.LinearForward(logits, hidden, _model.Decoder.Head.Value);
         var tokens = _slices.Tokens.ColumnRange(0, count);
         var logProbabilities = _slices.LogProbabilities.ColumnRange(0, count);
+        if (_penalty is not null)
+        {
+            for (var i = 0; i < count; i++)
+                _penalty.Apply(backend, logits.RowRange(i, 1), _running[first + i].Occurred!);
+        }
         backend.SampleTokens(tokens, logProbabilities, logits, batch.SamplesView, batch.DrawnPositionsView, options.Sampling);
+        // Sampling knew the penalized logits alone; the policy's own log-probability of what it drew comes from the head again.
+        if (_penalty is not null)
+            backend.HeadForward(logProbabilities, default, hidden, _model.Decoder.Head.Value, tokens, logits, options.Sampling.Temperature == 0 ? 1f : options.Sampling.Temperature);
         backend.Download<int>(_drawnTokens.AsSpan(0, count), tokens);
         backend.Download<float>(_drawnLogProbabilities.AsSpan(0, count), logProbabilities);
         for (var i = 0; i < count; i++)
@@ -237,6 +253,7 @@ public sealed class Generator : IDisposable
             sequence.Tokens[sequence.Drawn] = _drawnTokens[i];
             sequence.LogProbabilities[sequence.Drawn] = _drawnLogProbabilities[i];
             sequence.Drawn++;
+            sequence.Occurred?.Add(_drawnTokens[i]);
             TokenDrawn?.Invoke(sequence.Request, _drawnTokens[i], _drawnLogProbabilities[i]);
         }
         RemoveFinished(results, stops);
@@ -269,6 +286,7 @@ public sealed class Generator : IDisposable
         public int Drawn;
         public int[] Tokens;
         public float[] LogProbabilities;
+        public RepetitionPenalty.Occurred? Occurred;
     }
 
     private sealed class Slices(Arena arena, InternVL model, GeneratorPlan plan, int tokens)
