@@ -110,11 +110,14 @@ internal sealed class ModelSession : IDisposable
     public int? RopeLength => Model.Config.Text.RopeLength;
 
     /// <summary>How completions of this model are drawn; no more tokens than the model has positions.</summary>
-    public GenerationOptions Generation(ParseResult parsed, SamplingFlags sampling) => new()
+    public GenerationOptions Generation(ParseResult parsed, SamplingFlags sampling) =>
+        Generation(sampling.Options(parsed), sampling.MaximumNewTokens(parsed)) with { RepetitionPenalty = sampling.RepetitionPenalty(parsed) };
+
+    /// <summary>How completions of this model are drawn without a repetition penalty.</summary>
+    public GenerationOptions Generation(SamplingOptions sampling, int maximumNewTokens) => new()
     {
-        Sampling = sampling.Options(parsed),
-        RepetitionPenalty = sampling.RepetitionPenalty(parsed),
-        MaximumNewTokens = Math.Min(sampling.MaximumNewTokens(parsed), Model.MaximumPositions),
+        Sampling = sampling,
+        MaximumNewTokens = Math.Min(maximumNewTokens, Model.MaximumPositions),
         StopIds = Processor.StopIds,
     };
 

@@ -14,7 +14,7 @@ internal static class AnswerForm
     /// <summary>The question with its options and what its benchmark adds.</summary>
     public static string Ask(QuestionRecord question)
     {
-        string text = Prompts.QuestionWithOptions(question.Question, question.Options);
+        string text = Prompts.QuestionWithOptions(question, question.Question);
         if (Field(question, "question_type") is "multi_choice" or "free_form") return MathVista(question, text);
         return HasField(question, "final_answer") && HasField(question, "is_multiple_answer") ? Olympiad(question, text) : text;
     }
@@ -22,7 +22,7 @@ internal static class AnswerForm
     private static string MathVista(QuestionRecord question, string text)
     {
         if (Field(question, "unit") is { Length: > 0 } unit)
-            text = Prompts.QuestionWithOptions($"{question.Question} (Unit: {unit})", question.Options);
+            text = Prompts.QuestionWithOptions(question, $"{question.Question} (Unit: {unit})");
         string? form = (Field(question, "question_type"), Field(question, "answer_type"), Field(question, "precision")) switch
         {
             ("multi_choice", _, _) => "The answer is the letter of the right option, such as A, B, C or D.",

@@ -74,7 +74,10 @@ public static class Prompts
         return prompt.ToString();
     }
 
-    /// <summary>The question as it is put to the policy beside the images: the same text in training, rollout and evaluation.</summary>
+    /// <summary>
+    /// The question as it is put to the policy beside the images: the same text in training, rollout and evaluation. One image stands before the text; of several the markers
+    /// <c>&lt;image1&gt;</c>, <c>&lt;image2&gt;</c> become the names <c>Image-1</c>, <c>Image-2</c> under which the chat format shows them, unless the text places each by an <c>&lt;image&gt;</c> of its own.
+    /// </summary>
     public static string ForPolicy(QuestionRecord question)
     {
         ArgumentNullException.ThrowIfNull(question);
@@ -86,7 +89,12 @@ public static class Prompts
     {
         ArgumentNullException.ThrowIfNull(question);
         ArgumentNullException.ThrowIfNull(options);
-        StringBuilder text = new(WithoutImageMarkers(question));
+        return WithOptions(WithoutImageMarkers(question), options);
+    }
+
+    private static string WithOptions(string question, IReadOnlyList<string> options)
+    {
+        StringBuilder text = new(question);
         if (options.Count > 0) text.Append("\nOptions:");
         for (int i = 0; i < options.Count; i++)
         {
@@ -114,10 +122,36 @@ public static class Prompts
         return trajectory.Question.System ?? (HasThought(trajectory.Response) ? SlowThinkingSystem : null);
     }
 
-    /// <summary>Removes &lt;image&gt;, &lt;image1&gt;, &lt;image_1&gt;, &lt;img_1&gt; and so on; the images themselves stand before the text.</summary>
+    /// <summary>The text of a question, which may have been added to, with its options: several images are named, other markers go.</summary>
+    internal static string QuestionWithOptions(QuestionRecord record, string question)
+    {
+        bool hasSeveral = !record.IsVideo && record.Images.Count > 1;
+        bool isPlaced = hasSeveral && question.AsSpan().Count("<image>") == record.Images.Count;
+        if (hasSeveral) question = WithImageNames(question, record.Images.Count);
+        return WithOptions(isPlaced ? question.Trim() : WithoutImageMarkers(question), record.Options);
+    }
+
+    /// <summary>A marker that stands alone on a line only shows an image, and goes; one inside a sentence names it.</summary>
+    private static string WithImageNames(string question, int images)
+    {
+        string[] lines = question.Split('\n');
+        for (int i = 0; i < lines.Length; i++)
+        {
+            if (WithoutImageMarkers(lines[i]).Length == 0) continue;
+            for (int image = 1; image <= images; image++)
+            {
+                foreach (string marker in (ReadOnlySpan<string>)[$"<image{image}>", $"<image_{image}>", $"<img_{image}>"]) lines[i] = lines[i].Replace(marker, $"Image-{image}", StringComparison.Ordinal);
+            }
+        }
+
+        return string.Join('\n', lines);
+    }
+
+    /// <summary>Removes &lt;image&gt;, &lt;image1&gt;, &lt;image_1&gt;, &lt;img_1&gt; and so on, and &lt;video&gt;; the images themselves stand before the text.</summary>
     public static string WithoutImageMarkers(string question)
     {
         ArgumentNullException.ThrowIfNull(question);
+        question = question.Replace("<video>", "", StringComparison.Ordinal);
         StringBuilder text = new(question.Length);
         int from = 0;
         while (from < question.Length)

@@ -42,7 +42,7 @@ public sealed class RecordEncoder(InternVLProcessor processor)
         var images = question.ImagePaths();
         try
         {
-            return Processor.Process(system ?? question.System, Prompts.ForPolicy(question), images);
+            return Processor.Process(system ?? question.System, Prompts.ForPolicy(question), images, question.IsVideo);
         }
         catch (InvalidDataException fault) when (question.Location.Length > 0)
         {

@@ -126,7 +126,7 @@ internal static class TrainCommand
         var heldOut = files.HeldOut.Count == 0 ? [] : ReadSamples(session, plan.HeldOut!.Path, files.HeldOut, output, isEvaluation: true);
         if (plan.HeldOut is not null && heldOut.Count == 0)
             throw new InvalidDataException($"{plan.HeldOut.Path}: expected at least one record to evaluate on, found none (records with \"selected\": false are skipped).");
-        var options = session.Generation(new() { Temperature = 0f }, plan.MaximumNewTokens);
+        var options = session.Generation(new SamplingOptions { Temperature = 0f }, plan.MaximumNewTokens);
         var evaluation = new TrainingEvaluation(session.Model, session.Encoder, files.Questions, heldOut, options);
         return (step, cancellation) =>
         {

@@ -20,7 +20,7 @@ public static class ChatTemplate
     public static ChatPrompt Build(ReadOnlySpan<ChatTurn> turns, ReadOnlySpan<int> tilesPerImage, ChatTemplateOptions? options = null)
     {
         options ??= ChatTemplateOptions.Default;
-        ImagePlaceholders images = new(turns, tilesPerImage, options.TokensPerTile);
+        ImagePlaceholders images = new(turns, tilesPerImage, options);
         PieceList pieces = new();
         foreach (ChatTurn turn in WithSystemTurn(turns, options))
         {

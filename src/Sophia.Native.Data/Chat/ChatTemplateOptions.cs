@@ -12,6 +12,9 @@ public sealed record ChatTemplateOptions
     /// <summary>The system message of conversations without one of their own; an empty one still gives an empty system turn.</summary>
     public string SystemMessage { get; init; } = ChatTemplate.DefaultSystemMessage;
 
+    /// <summary>True if the images are the frames of a video: without markers in the text they are put before it as <c>Frame1: </c>, <c>Frame2: </c> and so on.</summary>
+    public bool ImagesAreFrames { get; init; }
+
     /// <summary>
     /// True if the text of a special token inside a turn becomes that token, as in the original code. The default reads it as ordinary text,
     /// so that a question cannot end its own turn or add visual tokens.

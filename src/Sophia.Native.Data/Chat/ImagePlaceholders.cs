@@ -6,7 +6,7 @@ namespace Sophia.Native.Data.Chat;
 
 /// <summary>
 /// Puts the visual tokens of images into the user's turns. <c>&lt;image&gt;</c> markers take the images from left to right; without any marker, one per image and a
-/// line feed each are put before the first user turn. MathVision writes <c>&lt;image1&gt;</c>, <c>&lt;image2&gt;</c>: the first marker of each number takes the image of that number;
+/// line feed each are put before the first user turn: <c>&lt;image&gt;\n</c>, of several <c>Image-1: &lt;image&gt;\nImage-2: &lt;image&gt;\n</c>, of a video <c>Frame1: &lt;image&gt;\n</c> and so on. MathVision writes <c>&lt;image1&gt;</c>, <c>&lt;image2&gt;</c>: the first marker of each number takes the image of that number;
 /// where several numbers meet one image (its parts were joined into one picture) the first marker takes it and the others stay text.
 /// </summary>
 internal sealed class ImagePlaceholders
@@ -16,17 +16,19 @@ internal sealed class ImagePlaceholders
 
     private readonly int[] _tilesPerImage;
     private readonly int _tokensPerTile;
+    private readonly bool _areFrames;
     private readonly bool _numbered;
     private readonly ImmutableArray<int>.Builder _order = ImmutableArray.CreateBuilder<int>();
     private bool _prepend;
 
     /// <exception cref="ArgumentException">Images and markers do not match.</exception>
-    public ImagePlaceholders(ReadOnlySpan<ChatTurn> turns, ReadOnlySpan<int> tilesPerImage, int tokensPerTile)
+    public ImagePlaceholders(ReadOnlySpan<ChatTurn> turns, ReadOnlySpan<int> tilesPerImage, ChatTemplateOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(tokensPerTile);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.TokensPerTile);
         foreach (int tiles in tilesPerImage) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(tiles, nameof(tilesPerImage));
         _tilesPerImage = tilesPerImage.ToArray();
-        _tokensPerTile = tokensPerTile;
+        _tokensPerTile = options.TokensPerTile;
+        _areFrames = options.ImagesAreFrames;
         int plain = 0, users = 0;
         HashSet<int> numbers = [];
         foreach (ChatTurn turn in turns)
@@ -73,6 +75,8 @@ internal sealed class ImagePlaceholders
             _prepend = false;
             for (int image = 0; image < _tilesPerImage.Length; image++)
             {
+                if (_areFrames) pieces.AddText($"Frame{image + 1}: ");
+                else if (_tilesPerImage.Length > 1) pieces.AddText($"Image-{image + 1}: ");
                 AddImage(image, pieces);
                 pieces.AddText("\n");
             }

@@ -30,10 +30,16 @@ public sealed class TrainingSequence
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         options ??= ChatTemplateOptions.Default;
-        ImagePlaceholders images = new(turns, tilesPerImage, options.TokensPerTile);
+        ImagePlaceholders images = new(turns, tilesPerImage, options);
         int answerPrefix = CountIds(ChatRole.Assistant, tokenizer);
         List<int> ids = [];
         List<bool> mask = [];
+        if (tokenizer.BeginOfSequenceId is { } begin)
+        {
+            ids.Add(begin);
+            mask.Add(false);
+        }
+
         foreach (ChatTurn turn in ChatTemplate.WithSystemTurn(turns, options))
         {
             ChatTemplate.PieceList pieces = new();

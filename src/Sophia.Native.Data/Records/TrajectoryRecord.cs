@@ -11,7 +11,7 @@ public sealed record TrajectoryRecord : DataRecord
 {
     private static readonly string[] KnownFields =
     [
-        "id", "image", "question", "options", "answer", "system", "caption_index", "trajectory_index", "caption", "response", "response_ids",
+        "id", "image", "video", "video_segments", "question", "options", "answer", "system", "caption_index", "trajectory_index", "caption", "response", "response_ids",
         "behavior_logprobs", "outcome_reward", "caption_reward", "reward", "selected", "truncated", "temperature",
     ];
 

@@ -9,6 +9,9 @@ public sealed record CaptionRequest
     /// <summary>Absolute paths of the images, in order.</summary>
     public required IReadOnlyList<string> Images { get; init; }
 
+    /// <summary>Whether the images are the frames of a video.</summary>
+    public bool AreFrames { get; init; }
+
     /// <summary>k of the first caption wanted.</summary>
     public required int FirstIndex { get; init; }
 

@@ -10,18 +10,21 @@ public sealed class ModelCaptioner : ICaptioner
     private readonly InternVLProcessor _processor;
     private readonly int _maximumNewTokens;
     private readonly SamplingOptions _sampling;
+    private readonly float _repetitionPenalty;
 
     /// <summary>Prepares a captioner.</summary>
     /// <param name="model">The policy.</param>
     /// <param name="processor">Its processor.</param>
     /// <param name="maximumNewTokens">The most tokens of a caption.</param>
     /// <param name="sampling">How tokens are drawn; the seed is the request's.</param>
-    public ModelCaptioner(InternVL model, InternVLProcessor processor, int maximumNewTokens, SamplingOptions sampling)
+    /// <param name="repetitionPenalty">See <see cref="GenerationOptions.RepetitionPenalty"/>.</param>
+    public ModelCaptioner(InternVL model, InternVLProcessor processor, int maximumNewTokens, SamplingOptions sampling, float repetitionPenalty = 1f)
     {
         _model = model;
         _processor = processor;
         _maximumNewTokens = maximumNewTokens;
         _sampling = sampling;
+        _repetitionPenalty = repetitionPenalty;
     }
 
     /// <inheritdoc/>
@@ -34,7 +37,7 @@ public sealed class ModelCaptioner : ICaptioner
         var prompts = new List<GenerationRequest>();
         foreach (var request in requests)
         {
-            var prompt = Prompt(request.Images);
+            var prompt = Prompt(request.Images, request.AreFrames);
             for (var k = request.FirstIndex; k < request.FirstIndex + request.Count; k++)
             {
                 prompts.Add(new()
@@ -62,13 +65,14 @@ public sealed class ModelCaptioner : ICaptioner
 
     /// <summary>The prompt of a caption; a pure function of the images.</summary>
     /// <param name="images">Their paths.</param>
-    public ProcessedPrompt Prompt(IReadOnlyList<string> images) => _processor.Process(null, Prompts.CaptionInstruction, images);
+    /// <param name="areFrames">Whether they are the frames of a video.</param>
+    public ProcessedPrompt Prompt(IReadOnlyList<string> images, bool areFrames = false) => _processor.Process(null, Prompts.CaptionInstruction, images, areFrames);
 
     private GenerationResult[] Generate(List<GenerationRequest> prompts, uint seed, CancellationToken cancellation)
     {
         if (prompts.Count == 0)
             return [];
         using var generator = new Generator(_model, GeneratorPlan.For(prompts, _maximumNewTokens));
-        return generator.Generate(prompts, new() { Sampling = _sampling with { Seed = seed }, MaximumNewTokens = _maximumNewTokens, StopIds = _processor.StopIds }, cancellation);
+        return generator.Generate(prompts, new() { Sampling = _sampling with { Seed = seed }, RepetitionPenalty = _repetitionPenalty, MaximumNewTokens = _maximumNewTokens, StopIds = _processor.StopIds }, cancellation);
     }
 }

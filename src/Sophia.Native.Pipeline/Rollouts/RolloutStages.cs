@@ -145,7 +145,7 @@ public static partial class RolloutStages
     {
         IReadOnlyList<string> images = question.ImagePaths();
         if (images.Count == 0) throw question.Error("an image to describe", "a question without \"image\"");
-        return new CaptionRequest { Images = images, FirstIndex = first, Count = count, Seed = seed, Sample = index };
+        return new CaptionRequest { Images = images, AreFrames = question.IsVideo, FirstIndex = first, Count = count, Seed = seed, Sample = index };
     }
 
     private static List<StoredCaption> Collect(List<CaptionRequest> requests, IReadOnlyList<IReadOnlyList<GeneratedCaption>> answers)

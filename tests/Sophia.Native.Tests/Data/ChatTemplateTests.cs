@@ -64,7 +64,7 @@ public sealed class ChatTemplateTests
 
     [Theory]
     [InlineData("q", "1", "{1}\nq", "0")]
-    [InlineData("q", "1,2", "{1}\n{2}\nq", "0,1")]
+    [InlineData("q", "1,2", "Image-1: {1}\nImage-2: {2}\nq", "0,1")]
     [InlineData("a <image> b <image>", "2,1", "a {2} b {1}", "0,1")]
     [InlineData("q\n<image1>", "3", "q\n{3}", "0")]
     [InlineData("<image2> and <image1>, again <image2>", "1,3", "{3} and {1}, again <image2>", "1,0")]
@@ -79,6 +79,17 @@ public sealed class ChatTemplateTests
         foreach (int count in counts) expected = expected.Replace($"{{{count}}}", "<img>" + string.Concat(Enumerable.Repeat("<IMG_CONTEXT>", 2 * count)) + "</img>");
         Assert.Equal($"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n{expected}<|im_end|>\n<|im_start|>assistant\n", prompt.ToString());
         Assert.Equal(order, string.Join(',', prompt.ImageOrder));
+    }
+
+    [Theory]
+    [InlineData("q", 1, "Frame1: {}\nq")]
+    [InlineData("q", 3, "Frame1: {}\nFrame2: {}\nFrame3: {}\nq")]
+    [InlineData("first <image>, last <image>", 2, "first {}, last {}")]
+    public void Frames_of_a_video_are_numbered(string question, int frames, string expected)
+    {
+        ChatPrompt prompt = ChatTemplate.Build(question, [.. Enumerable.Repeat(1, frames)], s_short with { ImagesAreFrames = true });
+        expected = expected.Replace("{}", "<img><IMG_CONTEXT><IMG_CONTEXT></img>");
+        Assert.Equal($"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n{expected}<|im_end|>\n<|im_start|>assistant\n", prompt.ToString());
     }
 
     [Theory]

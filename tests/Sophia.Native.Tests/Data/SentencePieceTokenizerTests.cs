@@ -58,7 +58,7 @@ public sealed class SentencePieceTokenizerTests
     {
         using TemporaryFolder folder = new();
         int id = Load(folder, "plain").TokenToId("[UNUSED_TOKEN_1]")!.Value;
-        folder.Write("tokenizer_config.json", $$"""{"add_bos_token": false, "added_tokens_decoder": {"{{id}}": {"content": "<|im_start|>", "special": true}}}""");
+        folder.Write("tokenizer_config.json", """{"add_bos_token": false, "added_tokens_decoder": {"ID": {"content": "<|im_start|>", "special": true}}}""".Replace("ID", $"{id}"));
         ITokenizer tokenizer = TokenizerFolder.Load(folder.Path);
         Assert.Equal([id], tokenizer.Encode("<|im_start|>"));
         Assert.DoesNotContain(id, tokenizer.Encode("[UNUSED_TOKEN_1]"));
