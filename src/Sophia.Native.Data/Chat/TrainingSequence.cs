@@ -31,7 +31,7 @@ public sealed class TrainingSequence
         ArgumentNullException.ThrowIfNull(tokenizer);
         options ??= ChatTemplateOptions.Default;
         ImagePlaceholders images = new(turns, tilesPerImage, options);
-        int answerPrefix = CountIds(ChatRole.Assistant, tokenizer);
+        int answerPrefix = CountIds(ChatRole.Assistant, tokenizer), lineFeed = tokenizer.Encode("\n").Length;
         List<int> ids = [];
         List<bool> mask = [];
         if (tokenizer.BeginOfSequenceId is { } begin)
@@ -50,7 +50,7 @@ public sealed class TrainingSequence
             foreach (ChatPiece piece in pieces.ToImmutable()) ChatPrompt.Encode(piece, tokenizer, options.AllowSpecialTokensInText, ids);
 
             // An answer that begins with line feeds merges them into the one of the prefix; the token of both is not trained, as in the original.
-            int first = start + answerPrefix, last = ids.Count - 2;
+            int first = start + answerPrefix, last = ids.Count - 1 - lineFeed;
             for (int i = start; i < ids.Count; i++) mask.Add(turn.Role == ChatRole.Assistant && i >= first && i <= last);
         }
 
