@@ -16,7 +16,8 @@ internal static class RunFingerprint
     private const int Blocks = 256;
     private const int BlockElements = 256;
 
-    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32, IReadOnlyList<SampleSource>? sources = null, ParameterSet? adapted = null, int? ropeLength = null)
+    public static string Of(Recipe recipe, ulong seed, IReadOnlyList<Sample> samples, ElementType storage = ElementType.Float32, IReadOnlyList<SampleSource>? sources = null,
+        ParameterSet? adapted = null, int? ropeLength = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(Describe(recipe)));
