@@ -20,7 +20,7 @@ public sealed class RolloutStagesTests : IDisposable
     public void A_caption_request_has_no_room_for_a_question()
     {
         Assert.Equal(
-            [("Count", typeof(int)), ("FirstIndex", typeof(int)), ("Images", typeof(IReadOnlyList<string>)), ("Sample", typeof(int)), ("Seed", typeof(uint))],
+            [("AreFrames", typeof(bool)), ("Count", typeof(int)), ("FirstIndex", typeof(int)), ("Images", typeof(IReadOnlyList<string>)), ("Sample", typeof(int)), ("Seed", typeof(uint))],
             typeof(CaptionRequest).GetProperties(BindingFlags.Public | BindingFlags.Instance).OrderBy(property => property.Name).Select(property => (property.Name, property.PropertyType)));
         Assert.Equal(
             [typeof(IReadOnlyList<CaptionRequest>), typeof(CancellationToken)],
