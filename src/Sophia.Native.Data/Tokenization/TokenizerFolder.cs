@@ -20,7 +20,7 @@ public static class TokenizerFolder
     public static ITokenizer Load(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        if (!Directory.Exists(folder)) throw new InvalidDataException($"{folder}: expected a tokenizer folder, found no such folder.");
+        if (!Directory.Exists(folder)) throw new InvalidDataException($"{folder}: expected a tokenizer folder, found no such folder: {Expectation}.");
         if (File.Exists(Path.Combine(folder, SentencePieceTokenizerFiles.ModelFile))) return SentencePieceTokenizer.Load(folder);
         return Qwen2Tokenizer.Load(folder);
     }
