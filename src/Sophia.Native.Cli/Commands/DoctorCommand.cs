@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -20,7 +21,9 @@ internal static class DoctorCommand
 
     private static int Run(CommandOutput output, BackendOptions options, bool compile, string? architecture)
     {
-        output.Line($"runtime   {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
+        // Code compiled ahead of time has its instruction sets from the compiler: what is said of them below is then true of the build, which may know less than the processor.
+        var aheadOfTime = !RuntimeFeature.IsDynamicCodeCompiled;
+        output.Line($"runtime   {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}{(aheadOfTime ? ", compiled ahead of time" : "")}");
         output.Line($"processor {Environment.ProcessorCount} threads, {RuntimeInformation.ProcessArchitecture}: AVX-512 {Say(Avx512F.IsSupported)}, AVX2 {Say(Avx2.IsSupported)}, FMA {Say(Fma.IsSupported)}, 128-bit vectors {Say(Vector128.IsHardwareAccelerated)}");
         output.Line($"memory    {CommandOutput.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)} available to this process");
         string chosen;
@@ -51,6 +54,7 @@ internal static class DoctorCommand
         output.Json(json =>
         {
             json.WriteString("auto", chosen);
+            json.WriteBoolean("ahead_of_time", aheadOfTime);
             json.WriteBoolean("avx512", Avx512F.IsSupported);
             json.WriteBoolean("avx2", Avx2.IsSupported);
             json.WriteNumber("processors", Environment.ProcessorCount);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace Sophia.Native.Cpu;
@@ -48,7 +49,7 @@ internal static class InstructionSetPath
     private static CpuPath Require(CpuPath path, string origin)
     {
         if (!IsSupported(path))
-            throw new PlatformNotSupportedException($"The CPU path '{path}' was {origin}, but this processor lacks its instructions (AVX-512 F, DQ, BW and VL). Use 'portable', which runs everywhere.");
+            throw new PlatformNotSupportedException($"The CPU path '{path}' was {origin}, but {(RuntimeFeature.IsDynamicCodeCompiled ? "this processor lacks" : "this program was compiled ahead of time without")} its instructions (AVX-512 F, DQ, BW and VL). Use 'portable', which runs everywhere.");
         return path;
     }
 }

@@ -10,11 +10,16 @@ internal static class CommandProcess
 {
     private const string Variable = "SOPHIA_TEST_COMMAND";
 
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    /// <summary>The child's environment has these variables besides those of this process.</summary>
+    public static Process Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "Sophia.Native.Tests" + (OperatingSystem.IsWindows() ? ".exe" : ""));
         ProcessStartInfo start = new(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment[Variable] = JsonSerializer.Serialize(arguments);
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         return Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
     }
 
