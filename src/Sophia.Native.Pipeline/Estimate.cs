@@ -29,6 +29,41 @@ public readonly record struct Estimate(double Value, double StandardError, int C
         return new Estimate(mean, values.Length == 1 ? 0 : Math.Sqrt(squares / (values.Length - 1) / values.Length), values.Length);
     }
 
+    /// <summary>
+    /// How much larger the share of successes of one series is than that of another over the same trials, with the paired standard error: d = first - second of every trial,
+    /// sqrt(sum (d - mean d)^2 / (n (n - 1))). What is hard for both leaves no error, unlike in the difference of two independent shares.
+    /// </summary>
+    /// <param name="first">Success of each trial.</param>
+    /// <param name="second">The same trials in the same order.</param>
+    /// <exception cref="ArgumentException">The numbers differ, or there is none.</exception>
+    public static Estimate OfDifference(IReadOnlyList<bool> first, IReadOnlyList<bool> second)
+    {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(second);
+        if (first.Count != second.Count || first.Count == 0)
+            throw new ArgumentException($"Expected as many trials in both series, and at least one, found {first.Count} and {second.Count}.", nameof(second));
+        double[] differences = new double[first.Count];
+        for (int i = 0; i < differences.Length; i++) differences[i] = (first[i] ? 1 : 0) - (second[i] ? 1 : 0);
+        return OfMean(differences);
+    }
+
+    /// <summary>The mean of independent estimates, each with the same weight: its standard error is sqrt(sum of their squares) / number. It knows nothing of how the estimates themselves scatter.</summary>
+    /// <exception cref="ArgumentException">There is no estimate.</exception>
+    public static Estimate OfStrata(ReadOnlySpan<Estimate> strata)
+    {
+        if (strata.IsEmpty) throw new ArgumentException("Expected at least one estimate, found none.", nameof(strata));
+        double sum = 0, squares = 0;
+        int count = 0;
+        foreach (Estimate stratum in strata)
+        {
+            sum += stratum.Value;
+            squares += stratum.StandardError * stratum.StandardError;
+            count += stratum.Count;
+        }
+
+        return new Estimate(sum / strata.Length, Math.Sqrt(squares) / strata.Length, count);
+    }
+
     /// <summary>How many standard errors of the difference this estimate lies above another, taken as independent; infinite where both have none.</summary>
     public double StandardErrorsAbove(Estimate other)
     {

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
+using Sophia.Native.Pipeline;
 using Sophia.Native.Pipeline.Quickstart;
 using Sophia.Native.Pipeline.Quickstart.Report;
 
@@ -27,16 +29,27 @@ internal static class QuickstartCommand
         var arms = ParseArms(armNames);
         OutputPlace.RequireFolder(folder);
         var output = new CommandOutput(parsed);
+        if (seeds > 1)
+            QuickstartRun.RequireOwnFolder(folder);
         using var backend = ModelSession.OpenBackend(parsed);
         output.Note(backend.Description);
+        var outcomes = new List<QuickstartOutcome>();
         for (var i = 0; i < seeds; i++)
         {
             var settings = new QuickstartSettings { Seed = SharedOptions.SeedOf(parsed) + (ulong)i, Storage = SharedOptions.StorageOf(parsed) };
             var seedFolder = seeds == 1 ? folder : Path.Combine(folder, $"seed-{settings.Seed}");
             using var run = new QuickstartRun(backend, settings, seedFolder, output.Note);
             var outcome = run.Execute(arms, cancellation);
-            Print(output, outcome, settings.Seed);
+            outcomes.Add(outcome);
+            Print(output, outcome);
             output.Note($"report: {Path.Combine(seedFolder, "report.html")}");
+        }
+        if (seeds > 1)
+        {
+            var comparison = new QuickstartComparison(outcomes);
+            Print(output, comparison);
+            comparison.WriteReport(Path.Combine(folder, "report.html"));
+            output.Note($"report: {Path.Combine(folder, "report.html")}");
         }
         return 0;
     }
@@ -50,40 +63,154 @@ internal static class QuickstartCommand
         {
             if (name == Base)
                 continue;
-            arms.Add(QuickstartArm.All.FirstOrDefault(arm => arm.Name == name)
-                ?? throw new UsageException($"--arms: expected {Base}, {string.Join(", ", QuickstartArm.All.Select(arm => arm.Name))} or all, found '{name}'."));
+            var named = QuickstartArm.All.FirstOrDefault(arm => arm.Name == name)
+                ?? throw new UsageException($"--arms: expected {Base}, {string.Join(", ", QuickstartArm.All.Select(arm => arm.Name))} or all, found '{name}'.");
+            if (!arms.Contains(named))
+                arms.Add(named);
         }
         return arms;
     }
 
-    private static void Print(CommandOutput output, QuickstartOutcome outcome, ulong seed)
+    private static void Print(CommandOutput output, QuickstartOutcome outcome)
     {
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseed {seed}, {outcome.Minutes:0.0} minutes"));
-        output.Line($"{"arm",-18}  {"sampled",-14}  {"greedy",-14}  {"false statements",-16}  {"tokens",-13}  {"captions",-8}  pairs");
-        foreach (var arm in outcome.Arms)
-        {
-            var claims = arm.SampledClaims.Total == 0 ? "-" : Percent(arm.SampledClaims.WrongShare) + " / " + Percent(arm.GreedyClaims.WrongShare);
+        var comparison = new QuickstartComparison([outcome]);
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseed {outcome.Seed}, {outcome.Minutes:0.0} minutes"));
+        output.Line($"{"arm",-18}  {"sampled",-14}  {$"less {QuickstartArm.Method}",-16}  {"greedy",-14}  {"false statements",-16}  {"tokens",-13}  {"captions",-8}  {"pairs",-5}  minutes");
+        foreach (var arm in comparison.Arms)
             output.Line(string.Create(CultureInfo.InvariantCulture,
-                $"{arm.Name,-18}  {arm.Sampled.Value:0.000} +- {arm.Sampled.StandardError:0.000}  {arm.Greedy.Value:0.000} +- {arm.Greedy.StandardError:0.000}  {claims,-16}  {arm.SampledLength,5:0.0} / {arm.GreedyLength,-5:0.0}  {arm.Captions.Recall,-8:0.000}  {arm.Data?.Pairs}"));
-        }
+                $"{Start(arm.Pooled)}  {Signed(arm.SampledDifference),-16}  {WithError(arm.Pooled.Greedy),-14}  {Rest(arm.Pooled)}  {arm.Pooled.Data?.Pairs,5}  {arm.Pooled.Minutes,7:0.0}"));
         output.Json(json =>
         {
-            json.WriteNumber("seed", seed);
-            json.WriteNumber("minutes", outcome.Minutes);
-            json.WriteStartArray("arms");
-            foreach (var arm in outcome.Arms)
-            {
-                json.WriteStartObject();
-                json.WriteString("name", arm.Name);
-                json.WriteNumber("sampled", arm.Sampled.Value);
-                json.WriteNumber("sampled_error", arm.Sampled.StandardError);
-                json.WriteNumber("greedy", arm.Greedy.Value);
-                json.WriteNumber("greedy_error", arm.Greedy.StandardError);
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
+            json.WriteNumber("seed", outcome.Seed);
+            WriteArms(json, comparison);
         });
     }
+
+    /// <summary>All seeds as one table: the differences to the method on the same questions, each seed's, their mean with the error of the questions, and the error from their scatter.</summary>
+    private static void Print(CommandOutput output, QuickstartComparison comparison)
+    {
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseeds {string.Join(", ", comparison.Seeds)}, {comparison.Minutes:0.0} minutes"));
+        output.Line($"{"arm",-18}  {"sampled",-14}  {"greedy",-14}  {"false statements",-16}  {"tokens",-13}  {"captions",-8}  minutes");
+        foreach (var arm in comparison.Arms)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"{Start(arm.Pooled)}  {WithError(arm.Pooled.Greedy),-14}  {Rest(arm.Pooled)}  {arm.Pooled.Minutes,7:0.0}"));
+        PrintDifferences(output, comparison, "sampled", arm => (arm.SampledDifferences, arm.SampledDifference, arm.SampledSeedError));
+        PrintDifferences(output, comparison, "greedy", arm => (arm.GreedyDifferences, arm.GreedyDifference, arm.GreedySeedError));
+        output.Json(json =>
+        {
+            json.WriteStartArray("seeds");
+            foreach (var seed in comparison.Seeds)
+                json.WriteNumberValue(seed);
+            json.WriteEndArray();
+            WriteArms(json, comparison);
+        });
+    }
+
+    private static void PrintDifferences(CommandOutput output, QuickstartComparison comparison, string sampling, Func<ArmComparison, (IReadOnlyList<Estimate> Seeds, Estimate? Mean, double? SeedError)> differences)
+    {
+        if (comparison.Arms.All(arm => differences(arm).Seeds.Count == 0))
+            return;
+        output.Line($"\n{sampling}, less {QuickstartArm.Method} on the same questions, +- paired standard error; scatter: standard error of the mean from the seeds");
+        output.Line($"{"arm",-18}  {string.Concat(comparison.Seeds.Select(seed => $"{$"seed {seed}",-18}"))}{"mean",-18}scatter");
+        foreach (var arm in comparison.Arms)
+        {
+            var (seeds, mean, seedError) = differences(arm);
+            if (seeds.Count > 0)
+                output.Line(string.Create(CultureInfo.InvariantCulture, $"{arm.Pooled.Name,-18}  {string.Concat(seeds.Select(seed => $"{Signed(seed),-18}"))}{Signed(mean),-18}{seedError:0.000}"));
+        }
+    }
+
+    private static void WriteArms(Utf8JsonWriter json, QuickstartComparison comparison)
+    {
+        json.WriteNumber("minutes", comparison.Minutes);
+        json.WriteStartArray("arms");
+        foreach (var arm in comparison.Arms)
+            WriteArm(json, arm);
+        json.WriteEndArray();
+    }
+
+    private static void WriteArm(Utf8JsonWriter json, ArmComparison arm)
+    {
+        var result = arm.Pooled;
+        json.WriteStartObject();
+        json.WriteString("name", result.Name);
+        WriteEstimate(json, "sampled", result.Sampled);
+        WriteEstimate(json, "greedy", result.Greedy);
+        WriteDifferences(json, "sampled", arm.SampledDifferences, arm.SampledDifference, arm.SampledSeedError);
+        WriteDifferences(json, "greedy", arm.GreedyDifferences, arm.GreedyDifference, arm.GreedySeedError);
+        WriteShare(json, "sampled_false_statements", result.SampledClaims.WrongShare);
+        WriteShare(json, "greedy_false_statements", result.GreedyClaims.WrongShare);
+        json.WriteNumber("sampled_tokens", result.SampledLength);
+        json.WriteNumber("greedy_tokens", result.GreedyLength);
+        WriteShare(json, "caption_recall", result.Captions.Recall);
+        if (result.Data is { } data)
+        {
+            json.WriteNumber("pairs", data.Pairs);
+            json.WriteNumber("trajectories", data.Trajectories);
+            json.WriteNumber("right_trajectories", data.RightTrajectories);
+            json.WriteNumber("trained_captions", data.TrainedCaptions);
+            json.WriteNumber("trajectory_tokens", data.MeanLength);
+            WriteShare(json, "captions_whole_right", data.Captions.WholeShare);
+            WriteShare(json, "captions_false_statements", data.Claims.WrongShare);
+        }
+        if (result.Update is { } update)
+        {
+            json.WriteNumber("sequences", update.Sequences);
+            json.WriteNumber("tokens", update.Tokens);
+            json.WriteNumber("epochs", update.Epochs);
+            if (update.Ratios is { } ratios)
+            {
+                json.WriteNumber("ratio_p10", ratios.Low);
+                json.WriteNumber("ratio_p50", ratios.Median);
+                json.WriteNumber("ratio_p90", ratios.High);
+                json.WriteNumber("clip_fraction", ratios.ClippedShare);
+            }
+        }
+        json.WriteNumber("minutes", result.Minutes);
+        json.WriteEndObject();
+    }
+
+    private static void WriteEstimate(Utf8JsonWriter json, string name, Estimate estimate)
+    {
+        json.WriteNumber(name, estimate.Value);
+        json.WriteNumber(name + "_error", estimate.StandardError);
+    }
+
+    private static void WriteDifferences(Utf8JsonWriter json, string name, IReadOnlyList<Estimate> seeds, Estimate? mean, double? seedError)
+    {
+        if (mean is not { } pooled)
+            return;
+        WriteEstimate(json, name + "_difference", pooled);
+        if (seedError is not { } scatter)
+            return;
+        json.WriteNumber(name + "_difference_seed_error", scatter);
+        json.WriteStartArray(name + "_differences");
+        foreach (var seed in seeds)
+        {
+            json.WriteStartObject();
+            WriteEstimate(json, "value", seed);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    private static void WriteShare(Utf8JsonWriter json, string name, double? share)
+    {
+        if (share is { } value)
+            json.WriteNumber(name, value);
+    }
+
+    private static string Start(ArmResult arm) => $"{arm.Name,-18}  {WithError(arm.Sampled),-14}";
+
+    private static string Rest(ArmResult arm)
+    {
+        var claims = arm.SampledClaims.Total == 0 ? "-" : Percent(arm.SampledClaims.WrongShare) + " / " + Percent(arm.GreedyClaims.WrongShare);
+        return string.Create(CultureInfo.InvariantCulture, $"{claims,-16}  {arm.SampledLength,5:0.0} / {arm.GreedyLength,-5:0.0}  {arm.Captions.Recall,-8:0.000}");
+    }
+
+    private static string WithError(Estimate estimate) => string.Create(CultureInfo.InvariantCulture, $"{estimate.Value:0.000} +- {estimate.StandardError:0.000}");
+
+    private static string Signed(Estimate? difference) =>
+        difference is { } estimate ? string.Create(CultureInfo.InvariantCulture, $"{estimate.Value:+0.000;-0.000;0.000} +- {estimate.StandardError:0.000}") : "-";
 
     private static string Percent(double? share) => share is { } value ? (value * 100).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "-";
 }

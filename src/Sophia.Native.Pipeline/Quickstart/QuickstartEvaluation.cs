@@ -50,6 +50,7 @@ internal sealed class QuickstartEvaluation
             prompts[i] = (policy.Encoder.EncodePrompt(slow ? WorldLanguage.SlowSystemMessage : WorldLanguage.PlainSystemMessage, _questions[i].Text, hasImage: true), _pixels[i]);
         var results = policy.Generate(prompts, maximumNewTokens, sampling, cancellation);
         var responses = new string[results.Length];
+        var right = new bool[results.Length];
         var claims = new ClaimCounts(0, 0);
         long tokens = 0;
         for (var i = 0; i < results.Length; i++)
@@ -57,10 +58,11 @@ internal sealed class QuickstartEvaluation
             // A truncated response has no answer, whatever stands in its last box.
             var text = policy.Encoder.Decode(results[i].OutputIds);
             responses[i] = results[i].FinishReason == FinishReason.Stop ? text : text + " [cut]";
+            right[i] = results[i].FinishReason == FinishReason.Stop && QuickstartMetrics.IsRight(responses[i], _golds[i]);
             claims += QuickstartMetrics.CountClaims(text, _scenes[i]);
             tokens += results[i].OutputIds.Length;
         }
-        return new(AccuracyOf(results, responses), claims, (double)tokens / results.Length, responses);
+        return new(right, claims, (double)tokens / results.Length, responses);
     }
 
     /// <summary>Captions of the first scenes at temperature 1 against the truth.</summary>
@@ -79,13 +81,5 @@ internal sealed class QuickstartEvaluation
         for (var i = 0; i < results.Length; i++)
             score += QuickstartMetrics.ScoreCaption(policy.Encoder.Decode(results[i].OutputIds), _scenes[i]);
         return score;
-    }
-
-    private Estimate AccuracyOf(GenerationResult[] results, string[] responses)
-    {
-        var right = 0;
-        for (var i = 0; i < results.Length; i++)
-            right += results[i].FinishReason == FinishReason.Stop && QuickstartMetrics.IsRight(responses[i], _golds[i]) ? 1 : 0;
-        return Estimate.OfShare(right, results.Length);
     }
 }

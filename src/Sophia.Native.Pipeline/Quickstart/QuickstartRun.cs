@@ -13,7 +13,7 @@ namespace Sophia.Native.Pipeline.Quickstart;
 
 /// <summary>
 /// The paper in the small: a randomly initialized InternVL learns to see and, in text alone, to reason; one round of captions, reasoning, rewards and selection; an update for every arm; evaluation
-/// on held-out scenes. Writes DIR/report.html, metrics.jsonl, images/, trajectories-ARM.jsonl and checkpoint-ARM/.
+/// on held-out scenes. Writes DIR/report.html, metrics.jsonl, images/, trajectories-ARM.jsonl, answers-ARM.jsonl and checkpoint-ARM/.
 /// </summary>
 public sealed class QuickstartRun : IDisposable
 {
@@ -49,7 +49,7 @@ public sealed class QuickstartRun : IDisposable
         _settings = settings;
         _folder = folder;
         _say = say;
-        RefuseForeignFolder(folder);
+        RequireOwnFolder(folder);
         Directory.CreateDirectory(folder);
         _base = new(backend, _tokenizer, settings.Storage, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
         QuickstartModel.Initialize(_base.Parameters, settings.Seed);
@@ -68,15 +68,16 @@ public sealed class QuickstartRun : IDisposable
         _results.Add(EvaluateBase(Stopwatch.GetElapsedTime(start).TotalMinutes, cancellation));
         if (arms.Count > 0)
         {
-            var round = new QuickstartRound(_base, _settings, _say, cancellation);
+            var round = QuickstartRound.Run(_base, _settings, _say, cancellation);
             WriteImages(round);
             _say($"round: mean reward {round.MeanReward:0.000}, {round.PassingShare:P1} of captions pass the gate");
             foreach (var arm in arms)
                 _results.Add(RunArm(arm, round, cancellation));
         }
         var minutes = Stopwatch.GetElapsedTime(start).TotalMinutes;
-        WriteReport(minutes);
-        return new(_results, minutes);
+        var outcome = new QuickstartOutcome(_settings.Seed, _results, minutes);
+        WriteReport(outcome);
+        return outcome;
     }
 
     /// <summary>Frees the model.</summary>
@@ -88,7 +89,9 @@ public sealed class QuickstartRun : IDisposable
     }
 
     /// <summary>Earlier results of a quickstart may be replaced, anything else may not.</summary>
-    private static void RefuseForeignFolder(string folder)
+    /// <param name="folder">The folder that results are to be written to.</param>
+    /// <exception cref="IOException">It holds something else than an earlier quickstart.</exception>
+    public static void RequireOwnFolder(string folder)
     {
         if (!Directory.Exists(folder))
             return;
@@ -96,7 +99,7 @@ public sealed class QuickstartRun : IDisposable
         {
             var name = Path.GetFileName(entry);
             var isOurs = name is "report.html" or "metrics.jsonl" or "images" || name.StartsWith("checkpoint-", StringComparison.Ordinal)
-                || name.StartsWith("trajectories-", StringComparison.Ordinal) || name.StartsWith("seed-", StringComparison.Ordinal);
+                || name.StartsWith("trajectories-", StringComparison.Ordinal) || name.StartsWith("answers-", StringComparison.Ordinal) || name.StartsWith("seed-", StringComparison.Ordinal);
             if (!isOurs)
                 throw new IOException($"{folder}: expected a new or empty folder, or that of an earlier quickstart, found {name}: choose another folder.");
         }
@@ -112,7 +115,13 @@ public sealed class QuickstartRun : IDisposable
         new QuickstartWarmUp(_base, _settings).Train(point =>
         {
             losses.Add(new(point.Step, point.Loss));
-            Record("warm-up", point.Step, point.Loss, point.Captions, point.TextAccuracy);
+            Record("warm-up", point.Step, point.Loss, json =>
+            {
+                if (point.Captions is { } named)
+                    json.WriteNumber("captions", named);
+                if (point.TextAccuracy is { } right)
+                    json.WriteNumber("text_accuracy", right);
+            });
             if (point.Captions is { } recall && point.TextAccuracy is { } accuracy)
             {
                 captions.Add(new(point.Step, recall));
@@ -133,34 +142,37 @@ public sealed class QuickstartRun : IDisposable
     private ArmResult EvaluateBase(double minutes, CancellationToken cancellation)
     {
         _say($"base: {_settings.EvaluationQuestions} held-out questions");
-        return Evaluate("base", "the warmed-up model, answering directly", _base, slow: false, null, minutes, cancellation);
+        return Evaluate("base", "the warmed-up model, answering directly", _base, slow: false, minutes, cancellation);
     }
 
     private ArmResult RunArm(QuickstartArm arm, QuickstartRound round, CancellationToken cancellation)
     {
         var start = Stopwatch.GetTimestamp();
-        var selected = round.Select(arm.Selection);
+        var selected = round.Select(arm);
+        var captions = round.SelectCaptions(arm, selected);
         using var policy = new QuickstartPolicy(_backend, _tokenizer, _settings.Storage, ParameterGroup.Decoder);
         policy.Parameters.CopyFrom(_base.Parameters);
-        var update = new QuickstartUpdate(policy, _settings, round, selected);
-        var data = round.Describe(selected, policy.Encoder);
-        _say(string.Create(CultureInfo.InvariantCulture, $"{arm.Name}: {selected.Count} of {round.Pairs} pairs, {data.MeanLength:0.0} tokens each; {_settings.UpdateSteps} steps"));
+        var update = new QuickstartUpdate(policy, _settings, arm, round, selected, captions);
+        var data = round.Describe(selected, captions, policy.Encoder);
+        _say(string.Create(CultureInfo.InvariantCulture, $"{arm.Name}: {data.Trajectories} trajectories of {data.Pairs} of {round.Pairs} pairs, {data.MeanLength:0.0} tokens each{(captions.Count > 0 ? $", and {captions.Count} captions" : "")}; {_settings.UpdateSteps} steps"));
         var losses = new List<CurvePoint>();
-        var (sequences, tokens) = update.Train(point =>
+        var summary = update.Train(point =>
         {
             losses.Add(new(point.Step, point.Loss));
-            Record(arm.Name, point.Step, point.Loss, null, null);
+            Record(arm.Name, point.Step, point.Loss, json => WriteRatios(json, point.Ratios));
         }, cancellation);
-        _say($"  {sequences} trajectories, {tokens} trained tokens, {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
+        _say(string.Create(CultureInfo.InvariantCulture, $"  {summary.Sequences} sequences in {summary.Epochs:0.0} epochs, {summary.Tokens} trained tokens, {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s"));
+        if (summary.Ratios is { } ratios)
+            _say(string.Create(CultureInfo.InvariantCulture, $"  ratios at the end: median {ratios.Median:0.00}, a tenth below {ratios.Low:0.00} and above {ratios.High:0.00}; {ratios.ClippedShare:P0} clipped"));
         _lossCurves.Add(new(arm.Name, losses));
-        WriteTrajectories(arm, round, selected);
+        WriteTrajectories(arm, round, selected, captions);
         SaveCheckpoint(policy, arm.Name);
         if (!_showsRound)
             AddRoundGallery(round, selected);
-        return Evaluate(arm.Name, arm.Description, policy, slow: true, data, Stopwatch.GetElapsedTime(start).TotalMinutes, cancellation);
+        return Evaluate(arm.Name, arm.Description, policy, slow: true, Stopwatch.GetElapsedTime(start).TotalMinutes, cancellation) with { Data = data, Update = summary };
     }
 
-    private ArmResult Evaluate(string name, string description, QuickstartPolicy policy, bool slow, SelectedData? data, double minutes, CancellationToken cancellation)
+    private ArmResult Evaluate(string name, string description, QuickstartPolicy policy, bool slow, double minutes, CancellationToken cancellation)
     {
         var start = Stopwatch.GetTimestamp();
         var tokens = slow ? _settings.MaximumResponseTokens : DirectAnswerTokens;
@@ -170,16 +182,18 @@ public sealed class QuickstartRun : IDisposable
         _say(string.Create(CultureInfo.InvariantCulture,
             $"  {name}: sampled {sampled.Accuracy.Value:0.000} +- {sampled.Accuracy.StandardError:0.000}, greedy {greedy.Accuracy.Value:0.000} +- {greedy.Accuracy.StandardError:0.000}, {sampled.MeanLength:0.0} tokens, captions {captions.Recall:0.000}"));
         AddAnswerGallery(name, greedy);
+        WriteAnswers(name, sampled, greedy);
         return new(name, description)
         {
             Sampled = sampled.Accuracy,
             Greedy = greedy.Accuracy,
+            SampledRight = sampled.Right,
+            GreedyRight = greedy.Right,
             SampledClaims = sampled.Claims,
             GreedyClaims = greedy.Claims,
             SampledLength = sampled.MeanLength,
             GreedyLength = greedy.MeanLength,
             Captions = captions,
-            Data = data,
             Minutes = minutes + Stopwatch.GetElapsedTime(start).TotalMinutes,
         };
     }
@@ -215,23 +229,53 @@ public sealed class QuickstartRun : IDisposable
         _gallery.Add(new($"Held-out questions, {name}", "Greedy answers.", items));
     }
 
-    private void Record(string phase, int step, double loss, double? captions, double? texts) => _metrics.Write(json =>
+    private void Record(string phase, int step, double loss, Action<Utf8JsonWriter> rest) => _metrics.Write(json =>
     {
         json.WriteString("phase", phase);
         json.WriteNumber("step", step);
         json.WriteNumber("loss", loss);
-        if (captions is { } recall)
-            json.WriteNumber("captions", recall);
-        if (texts is { } accuracy)
-            json.WriteNumber("text_accuracy", accuracy);
+        rest(json);
     });
 
-    private void WriteTrajectories(QuickstartArm arm, QuickstartRound round, IReadOnlyList<QuickstartTrajectory> selected) =>
+    private static void WriteRatios(Utf8JsonWriter json, RatioSpread? spread)
+    {
+        if (spread is not { } ratios)
+            return;
+        json.WriteNumber("ratio_p10", ratios.Low);
+        json.WriteNumber("ratio_p50", ratios.Median);
+        json.WriteNumber("ratio_p90", ratios.High);
+        json.WriteNumber("clip_fraction", ratios.ClippedShare);
+    }
+
+    private void WriteAnswers(string name, QuickstartScore sampled, QuickstartScore greedy) =>
+        AtomicFile.Write(Path.Combine(_folder, $"answers-{name}.jsonl"), stream =>
+        {
+            using var lines = new JsonLinesWriter(stream);
+            for (var i = 0; i < _evaluation.Golds.Count; i++)
+            {
+                var question = i;
+                lines.Write(json =>
+                {
+                    json.WriteString("id", question.ToString(CultureInfo.InvariantCulture));
+                    json.WriteString("scene", WorldLanguage.Caption(_evaluation.Scenes[question].Objects));
+                    json.WriteString("question", _evaluation.Questions[question].Text);
+                    json.WriteString("answer", _evaluation.Golds[question]);
+                    json.WriteString("sampled", sampled.Responses[question]);
+                    json.WriteBoolean("sampled_right", sampled.Right[question]);
+                    json.WriteString("greedy", greedy.Responses[question]);
+                    json.WriteBoolean("greedy_right", greedy.Right[question]);
+                });
+            }
+        });
+
+    private void WriteTrajectories(QuickstartArm arm, QuickstartRound round, IReadOnlyList<QuickstartTrajectory> selected, IReadOnlyList<QuickstartCaption> captions) =>
         AtomicFile.Write(Path.Combine(_folder, $"trajectories-{arm.Name}.jsonl"), stream =>
         {
             using var lines = new JsonLinesWriter(stream);
             foreach (var trajectory in selected)
                 lines.Write(json => WriteTrajectory(json, round, trajectory));
+            foreach (var caption in captions)
+                lines.Write(json => WriteCaption(json, round, caption));
         });
 
     private void WriteImages(QuickstartRound round)
@@ -267,6 +311,21 @@ public sealed class QuickstartRun : IDisposable
         json.WriteBoolean("selected", true);
     }
 
+    /// <summary>A caption as data: the answer to the instruction that asked for it.</summary>
+    private static void WriteCaption(Utf8JsonWriter json, QuickstartRound round, QuickstartCaption caption)
+    {
+        var scene = round.Scenes[caption.Scene];
+        json.WriteString("id", string.Create(CultureInfo.InvariantCulture, $"scene {caption.Scene}"));
+        json.WriteString("image", ImagePath(scene));
+        json.WriteString("scene", WorldLanguage.Caption(scene.Objects));
+        json.WriteString("question", WorldLanguage.CaptionInstruction);
+        json.WriteString("system", WorldLanguage.PlainSystemMessage);
+        json.WriteNumber("caption_index", caption.CaptionIndex);
+        json.WriteString("response", caption.Text);
+        json.WriteNumber("reward", 1);
+        json.WriteBoolean("selected", true);
+    }
+
     private void SaveCheckpoint(QuickstartPolicy policy, string name)
     {
         var folder = Path.Combine(_folder, $"checkpoint-{name}");
@@ -275,7 +334,7 @@ public sealed class QuickstartRun : IDisposable
         CheckpointWriter.Write(folder, policy.Model.Config, CheckpointLayout.HuggingFace, FileElementType.F32, policy.Parameters);
     }
 
-    private void WriteReport(double minutes)
+    private void WriteReport(QuickstartOutcome outcome)
     {
         var text = _base.Model.Config.Text;
         QuickstartReport.Write(Path.Combine(_folder, "report.html"), new("SOPHIA in the small",
@@ -286,6 +345,7 @@ public sealed class QuickstartRun : IDisposable
         ])
         {
             Arms = _results,
+            Comparison = new([outcome]),
             Charts = [new("Loss", false, _lossCurves), new("Skills of the warm-up", true, _skillCurves)],
             Gallery = _gallery,
             Configuration =
@@ -297,7 +357,7 @@ public sealed class QuickstartRun : IDisposable
                 new("evaluation", $"{_settings.EvaluationQuestions} questions about pictures that were never shown (small scenes may repeat a layout, in another rendering); sampled at temperature 1 and top-p {NucleusShare}"),
                 new("seed", _settings.Seed.ToString(CultureInfo.InvariantCulture)),
                 new("backend", _backend.Description),
-                new("time", string.Create(CultureInfo.InvariantCulture, $"{minutes:0.0} minutes")),
+                new("time", string.Create(CultureInfo.InvariantCulture, $"{outcome.Minutes:0.0} minutes")),
             ],
         });
     }

@@ -108,6 +108,7 @@ public sealed class UsageTests(SmallWorld world) : IClassFixture<SmallWorld>, ID
     [InlineData("verify --gold 1", "either --gold and --answer, or --data")]
     [InlineData("inspect --model M --tokens 0", "--tokens of at least 1")]
     [InlineData("quickstart --out O --arms base,best", "--arms: expected|found 'best'")]
+    [InlineData("quickstart --out O --arms full,keep-3", "--arms: expected base, full, random, no-caption-reward, no-shortest, keep-2, caption-as-data, token-ratio or all|found 'keep-3'")]
     [InlineData("quickstart --out O --seeds 0", "--seeds: expected 1 to 1000, found 0")]
     public async Task A_wrong_command_line_is_refused_with_the_option_and_what_was_expected(string line, string parts)
     {

@@ -51,8 +51,8 @@ public sealed class QuickstartReportTests
     {
         List<List<string>> rows = [.. Parse(QuickstartReport.ToHtml(Content())).Descendants("tbody").Elements("tr").Select(row => row.Elements().Select(cell => cell.Value).ToList())];
         Assert.Equal(["full", "87.8 ± 0.8", "91.3 ± 0.7", "5.9", "–", "41.9", "39.8", "90.0", "66.7"], rows[1]);
-        Assert.Equal(["base", "–", "–", "–", "–", "0.4"], rows[2]);
-        Assert.Equal(["full", "1857", "44.5", "86.6", "5.6", "2.5"], rows[3]);
+        Assert.Equal(["base", "–", "–", "–", "–", "–", "–", "–", "–", "–", "0.4"], rows[2]);
+        Assert.Equal(["full", "1857", "1900", "98.0", "44.5", "7", "86.6", "5.6", "6.1", "12.5", "2.5"], rows[3]);
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class QuickstartReportTests
 
     private static ReportContent Content() => new("Title", ["One.", "Two."])
     {
-        Arms = [Arm() with { Name = "base", Data = null, Minutes = .4 }, Arm()],
+        Arms = [Arm() with { Name = "base", Data = null, Update = null, Minutes = .4 }, Arm()],
         Charts = [new("loss", false, [new("image", [new(0, 2), new(1, 1)])])],
         Gallery =
         [
@@ -149,7 +149,8 @@ public sealed class QuickstartReportTests
         SampledLength = 41.9,
         GreedyLength = 39.8,
         Captions = new CaptionScore(900, 1000, 200, 300),
-        Data = new SelectedData(1857, new CaptionScore(5000, 5571, 1608, 1857), new ClaimCounts(5259, 312), 44.5),
+        Data = new SelectedData(1857, new CaptionScore(5000, 5571, 1608, 1857), new ClaimCounts(5259, 312), 44.5) { Trajectories = 1900, RightTrajectories = 1862, TrainedCaptions = 7 },
+        Update = new UpdateSummary(11_000, 480_000, 6.1, new RatioSpread(.9, 1.1, 3, .125)),
         Minutes = 2.5,
     };
 

@@ -11,6 +11,12 @@ public sealed record ArmResult(string Name, string Description)
     /// <summary>Accuracy of greedy answers.</summary>
     public required Estimate Greedy { get; init; }
 
+    /// <summary>Whether the sampled answer to each question is right; arms of one seed answer the same questions, so these may be compared question by question.</summary>
+    public IReadOnlyList<bool> SampledRight { get; init; } = [];
+
+    /// <summary>Whether the greedy answer to each question is right.</summary>
+    public IReadOnlyList<bool> GreedyRight { get; init; } = [];
+
     /// <summary>Statements about the image in the sampled answers.</summary>
     public ClaimCounts SampledClaims { get; init; }
 
@@ -28,6 +34,9 @@ public sealed record ArmResult(string Name, string Description)
 
     /// <summary>What the arm was trained on; null for the base.</summary>
     public SelectedData? Data { get; init; }
+
+    /// <summary>What the update was made of; null for the base.</summary>
+    public UpdateSummary? Update { get; init; }
 
     /// <summary>Minutes of training and evaluation.</summary>
     public double Minutes { get; init; }

@@ -48,20 +48,60 @@ internal static class ArmsTable
     /// <summary>What the arms were trained on and how long it took.</summary>
     public static void WriteTraining(IReadOnlyList<ArmResult> arms, StringBuilder page)
     {
-        page.Append("<div class=\"card scroll\"><table><thead><tr class=\"groups\"><th class=\"corner\"></th><th class=\"first\" colspan=\"2\">trained on</th><th class=\"first\" colspan=\"2\">captions behind it, %</th><th class=\"first\"></th></tr>\n")
-            .Append("<tr><th class=\"corner\">arm</th><th class=\"first\">pairs</th><th>tokens each</th><th class=\"first\">whole right</th><th>false statements</th><th class=\"first\">minutes</th></tr></thead><tbody>\n");
+        page.Append("<div class=\"card scroll\"><table><thead><tr class=\"groups\"><th class=\"corner\"></th><th class=\"first\" colspan=\"5\">trained on</th><th class=\"first\" colspan=\"2\">captions behind it, %</th><th class=\"first\" colspan=\"3\"></th></tr>\n")
+            .Append("<tr><th class=\"corner\">arm</th><th class=\"first\">pairs</th><th>answers</th><th>right, %</th><th>tokens each</th><th>captions</th><th class=\"first\">whole right</th><th>false statements</th>")
+            .Append("<th class=\"first\">epochs</th><th>ratio clipped, %</th><th>minutes</th></tr></thead><tbody>\n");
         foreach (ArmResult arm in arms)
         {
+            SelectedData? data = arm.Data;
             page.Append($"<tr><th>{HtmlText.Escape(arm.Name)}</th>");
-            WriteCell(arm.Data is { } data ? HtmlText.Number(data.Pairs, 0) : "–", true, page);
-            WriteCell(arm.Data is { } selected ? HtmlText.Number(selected.MeanLength, 1) : "–", false, page);
-            WriteCell(HtmlText.Percent(arm.Data?.Captions.WholeShare), true, page);
-            WriteCell(HtmlText.Percent(arm.Data?.Claims.WrongShare), false, page);
-            WriteCell(HtmlText.Number(arm.Minutes, 1), true, page);
+            WriteCell(HtmlText.Number(data?.Pairs, 0), true, page);
+            WriteCell(HtmlText.Number(data?.Trajectories, 0), false, page);
+            WriteCell(data is { Trajectories: > 0 } ? HtmlText.Percent((double)data.RightTrajectories / data.Trajectories) : HtmlText.None, false, page);
+            WriteCell(HtmlText.Number(data?.MeanLength, 1), false, page);
+            WriteCell(HtmlText.Number(data?.TrainedCaptions, 0), false, page);
+            WriteCell(HtmlText.Percent(data?.Captions.WholeShare), true, page);
+            WriteCell(HtmlText.Percent(data?.Claims.WrongShare), false, page);
+            WriteCell(HtmlText.Number(arm.Update?.Epochs, 1), true, page);
+            WriteCell(HtmlText.Percent(arm.Update?.Ratios?.ClippedShare), false, page);
+            WriteCell(HtmlText.Number(arm.Minutes, 1), false, page);
             page.Append("</tr>\n");
         }
 
         page.Append("</tbody></table></div>\n");
+    }
+
+    /// <summary>The arms less the method: for each seed, over the seeds with the error of the questions, and the error from the scatter of the seeds.</summary>
+    public static void WriteDifferences(QuickstartComparison comparison, StringBuilder page)
+    {
+        bool isSeries = comparison.Seeds.Count > 1;
+        int columns = comparison.Seeds.Count + (isSeries ? 2 : 0);
+        page.Append($"<div class=\"card scroll\"><table><thead><tr class=\"groups\"><th class=\"corner\"></th><th class=\"first\" colspan=\"{columns}\">sampled</th><th class=\"first\" colspan=\"{columns}\">greedy</th></tr>\n<tr><th class=\"corner\">arm</th>");
+        for (int half = 0; half < 2; half++)
+        {
+            for (int i = 0; i < comparison.Seeds.Count; i++) page.Append(i == 0 ? "<th class=\"first\">" : "<th>").Append($"seed {comparison.Seeds[i]}</th>");
+            if (isSeries) page.Append("<th>mean</th><th>scatter</th>");
+        }
+
+        page.Append("</tr></thead><tbody>\n");
+        foreach (ArmComparison arm in comparison.Arms)
+        {
+            if (arm.SampledDifferences.Count == 0) continue;
+            page.Append($"<tr><th>{HtmlText.Escape(arm.Pooled.Name)}</th>");
+            WriteHalf(arm.SampledDifferences, arm.SampledDifference, arm.SampledSeedError, page);
+            WriteHalf(arm.GreedyDifferences, arm.GreedyDifference, arm.GreedySeedError, page);
+            page.Append("</tr>\n");
+        }
+
+        page.Append("</tbody></table></div>\n");
+    }
+
+    private static void WriteHalf(IReadOnlyList<Estimate> differences, Estimate? mean, double? seedError, StringBuilder page)
+    {
+        for (int i = 0; i < differences.Count; i++) WriteCell(WithError(differences[i]), i == 0, page);
+        if (seedError is null || mean is not { } pooled) return;
+        WriteCell(WithError(pooled), false, page);
+        WriteCell("± " + HtmlText.Percent(seedError), false, page);
     }
 
     private static void WriteBar(Estimate estimate, int color, StringBuilder page)

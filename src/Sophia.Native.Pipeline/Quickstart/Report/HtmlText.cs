@@ -22,11 +22,17 @@ internal static class HtmlText
 
     public static string Number(double value, int decimals) => value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 
+    /// <summary>What stands where there is no number.</summary>
+    public const string None = "–";
+
+    /// <summary>A number, or a dash where there is none.</summary>
+    public static string Number(double? value, int decimals) => value is { } number ? Number(number, decimals) : None;
+
     /// <summary>A share in percent without the sign: <c>87.8</c>.</summary>
     public static string Percent(double share) => Number(share * 100, 1);
 
     /// <summary>A share in percent, or a dash where there is none.</summary>
-    public static string Percent(double? share) => share is { } value ? Percent(value) : "–";
+    public static string Percent(double? share) => share is { } value ? Percent(value) : None;
 
     /// <summary>A length or position inside a drawing or style.</summary>
     public static string Coordinate(double value) => Math.Round(value, 2).ToString(CultureInfo.InvariantCulture);

@@ -22,22 +22,29 @@ internal static class QuickstartReport
         string title = HtmlText.Escape(content.Title);
         page.Append($"<title>{title}</title>\n<style>\n{ReportStyle.Text}\n</style></head>\n<body><main>\n<h1>{title}</h1>\n");
         foreach (string paragraph in content.Summary) page.Append($"<p>{HtmlText.Escape(paragraph)}</p>\n");
-        if (content.Arms.Count > 0) WriteArms(content.Arms, page);
+        if (content.Arms.Count > 0) WriteArms(content.Arms, content.Comparison, page);
         if (content.Charts.Count > 0) WriteCharts(content.Charts, page);
         foreach (GallerySection section in content.Gallery) WriteGallery(section, page);
         if (content.Configuration.Count > 0) WriteConfiguration(content.Configuration, page);
         return page.Append("</main></body></html>\n").ToString();
     }
 
-    private static void WriteArms(IReadOnlyList<ArmResult> arms, StringBuilder page)
+    private static void WriteArms(IReadOnlyList<ArmResult> arms, QuickstartComparison? comparison, StringBuilder page)
     {
         page.Append($"<h2>Right answers to {arms[0].Sampled.Count} unseen questions</h2>\n")
             .Append("<p class=\"note\">The number behind ± is one standard error; the line on a bar spans 95 %.</p>\n");
         ArmsTable.WriteBars(arms, page);
+        if (comparison is not null && comparison.Arms.Any(arm => arm.SampledDifferences.Count > 0))
+        {
+            page.Append($"<h2>Against {QuickstartArm.Method}, question by question</h2>\n<p class=\"note\">Percentage points of right answers more than {QuickstartArm.Method} has on the same questions, with the paired standard error. ")
+                .Append("The mean over seeds has the error of the questions, these seeds given; the scatter of the seeds gives another, which counts the chance in training too.</p>\n");
+            ArmsTable.WriteDifferences(comparison, page);
+        }
+
         page.Append("<h2>Answers and captions</h2>\n<p class=\"note\">A false statement is one about an object that contradicts the image; those taken back later count too. ")
             .Append("Captions are sampled for unseen scenes after training: objects named rightly, and captions right as a whole.</p>\n");
         ArmsTable.WriteAnswers(arms, page);
-        page.Append("<h2>What they learned from</h2>\n<p class=\"note\">Pairs of image and question with a selected answer, the length of that answer, and how true the captions are that it was reasoned from.</p>\n");
+        page.Append("<h2>What they learned from</h2>\n<p class=\"note\">Pairs of image and question with a selected answer, the selected answers with the share of right ones and their length, captions that are data themselves, how true the captions are that the answers were reasoned from; how often the data was seen, and the share of tokens whose importance ratio is clipped at the end.</p>\n");
         ArmsTable.WriteTraining(arms, page);
     }
 

@@ -8,6 +8,9 @@ internal sealed record ReportContent(string Title, IReadOnlyList<string> Summary
     /// <summary>The arms, in the order of the table.</summary>
     public IReadOnlyList<ArmResult> Arms { get; init; } = [];
 
+    /// <summary>The arms against the method, question by question; null where there is nothing to compare.</summary>
+    public QuickstartComparison? Comparison { get; init; }
+
     /// <summary>Learning curves.</summary>
     public IReadOnlyList<ReportChart> Charts { get; init; } = [];
 

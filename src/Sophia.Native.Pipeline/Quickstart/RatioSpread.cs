@@ -1,0 +1,8 @@
+namespace Sophia.Native.Pipeline.Quickstart;
+
+/// <summary>How the importance ratios of a step's trained tokens are spread, before clipping.</summary>
+/// <param name="Low">A tenth of the tokens lies below.</param>
+/// <param name="Median">Half of the tokens lies below.</param>
+/// <param name="High">Nine tenths of the tokens lie below.</param>
+/// <param name="ClippedShare">Share of tokens whose ratio is clipped.</param>
+public readonly record struct RatioSpread(double Low, double Median, double High, double ClippedShare);
