@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Sophia.Native.Pipeline;
 using Sophia.Native.Pipeline.Quickstart;
 using Sophia.Native.Pipeline.Quickstart.Report;
 
@@ -16,12 +17,18 @@ public sealed class QuickstartTests
         {
             using var backend = Backend.Open("cpu");
             using var run = new QuickstartRun(backend, new(), folder, Say);
-            var outcome = run.Execute([.. QuickstartArm.All.Where(arm => arm.Name is "full" or "random")], TestContext.Current.CancellationToken);
+            var outcome = run.Execute([.. QuickstartArm.All.Where(arm => arm.Name is "full" or "random" or "token-ratio")], TestContext.Current.CancellationToken);
 
-            var (untrained, full, random) = (Arm(outcome, "base"), Arm(outcome, "full"), Arm(outcome, "random"));
+            var (untrained, full, random, ratio) = (Arm(outcome, "base"), Arm(outcome, "full"), Arm(outcome, "random"), Arm(outcome, "token-ratio"));
             Assert.True(full.Sampled.Count >= 1500);
             Assert.True(full.Sampled.StandardErrorsAbove(untrained.Sampled) > 5, Compare(full, untrained));
             Assert.True(full.Sampled.StandardErrorsAbove(random.Sampled) > 3, Compare(full, random));
+            // Arms answer the same questions: the difference is taken question by question.
+            var paired = Estimate.OfDifference(full.SampledRight, random.SampledRight);
+            Assert.True(paired.Value > 3 * paired.StandardError, $"full less random {paired}");
+            // The clipped ratio learns too, and its tokens have left the snapshot by the end.
+            Assert.True(ratio.Sampled.StandardErrorsAbove(untrained.Sampled) > 5, Compare(ratio, untrained));
+            Assert.InRange(ratio.Update!.Ratios!.Value.ClippedShare, 0.05, 0.95);
             using var process = Process.GetCurrentProcess();
             Assert.True(process.PeakWorkingSet64 <= 2_000_000_000, $"The process took {process.PeakWorkingSet64 / 1e9:0.00} GB.");
             Assert.Contains("<svg", File.ReadAllText(Path.Combine(folder, "report.html")), StringComparison.Ordinal);

@@ -17,15 +17,18 @@ internal static class QuickstartCommand
         var output = new Option<string>("--out") { Description = "folder for report.html, metrics, trajectories and checkpoints", DefaultValueFactory = _ => "quickstart-out" };
         var arms = new Option<string>("--arms") { Description = $"comma-separated arms of {Base}, {string.Join(", ", QuickstartArm.All.Select(arm => arm.Name))}; or all", DefaultValueFactory = _ => "base,full" };
         var seeds = new Option<int>("--seeds") { Description = "how many seeds to run, from --seed on", DefaultValueFactory = _ => 1 };
-        var command = new Command("quickstart", "The whole algorithm in minutes: warm-up, captions, reasoning, rewards, selection, update, evaluation.") { output, arms, seeds };
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(output)!, parsed.GetValue(arms)!, parsed.GetValue(seeds), cancellation)));
+        var steps = new Option<int>("--update-steps") { Description = "steps of every arm's update", DefaultValueFactory = _ => new QuickstartSettings().UpdateSteps };
+        var command = new Command("quickstart", "The whole algorithm in minutes: warm-up, captions, reasoning, rewards, selection, update, evaluation.") { output, arms, seeds, steps };
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed, parsed.GetValue(output)!, parsed.GetValue(arms)!, parsed.GetValue(seeds), parsed.GetValue(steps), cancellation)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string folder, string armNames, int seeds, CancellationToken cancellation)
+    private static int Run(ParseResult parsed, string folder, string armNames, int seeds, int steps, CancellationToken cancellation)
     {
         if (seeds is < 1 or > 1000)
             throw new UsageException($"--seeds: expected 1 to 1000, found {seeds}.");
+        if (steps is < 1 or > 100_000)
+            throw new UsageException($"--update-steps: expected 1 to 100000, found {steps}.");
         var arms = ParseArms(armNames);
         OutputPlace.RequireFolder(folder);
         var output = new CommandOutput(parsed);
@@ -36,7 +39,7 @@ internal static class QuickstartCommand
         var outcomes = new List<QuickstartOutcome>();
         for (var i = 0; i < seeds; i++)
         {
-            var settings = new QuickstartSettings { Seed = SharedOptions.SeedOf(parsed) + (ulong)i, Storage = SharedOptions.StorageOf(parsed) };
+            var settings = new QuickstartSettings { Seed = SharedOptions.SeedOf(parsed) + (ulong)i, Storage = SharedOptions.StorageOf(parsed), UpdateSteps = steps };
             var seedFolder = seeds == 1 ? folder : Path.Combine(folder, $"seed-{settings.Seed}");
             using var run = new QuickstartRun(backend, settings, seedFolder, output.Note);
             var outcome = run.Execute(arms, cancellation);
@@ -75,10 +78,7 @@ internal static class QuickstartCommand
     {
         var comparison = new QuickstartComparison([outcome]);
         output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseed {outcome.Seed}, {outcome.Minutes:0.0} minutes"));
-        output.Line($"{"arm",-18}  {"sampled",-14}  {$"less {QuickstartArm.Method}",-16}  {"greedy",-14}  {"false statements",-16}  {"tokens",-13}  {"captions",-8}  {"pairs",-5}  minutes");
-        foreach (var arm in comparison.Arms)
-            output.Line(string.Create(CultureInfo.InvariantCulture,
-                $"{Start(arm.Pooled)}  {Signed(arm.SampledDifference),-16}  {WithError(arm.Pooled.Greedy),-14}  {Rest(arm.Pooled)}  {arm.Pooled.Data?.Pairs,5}  {arm.Pooled.Minutes,7:0.0}"));
+        PrintArms(output, comparison);
         output.Json(json =>
         {
             json.WriteNumber("seed", outcome.Seed);
@@ -90,9 +90,7 @@ internal static class QuickstartCommand
     private static void Print(CommandOutput output, QuickstartComparison comparison)
     {
         output.Line(string.Create(CultureInfo.InvariantCulture, $"\nseeds {string.Join(", ", comparison.Seeds)}, {comparison.Minutes:0.0} minutes"));
-        output.Line($"{"arm",-18}  {"sampled",-14}  {"greedy",-14}  {"false statements",-16}  {"tokens",-13}  {"captions",-8}  minutes");
-        foreach (var arm in comparison.Arms)
-            output.Line(string.Create(CultureInfo.InvariantCulture, $"{Start(arm.Pooled)}  {WithError(arm.Pooled.Greedy),-14}  {Rest(arm.Pooled)}  {arm.Pooled.Minutes,7:0.0}"));
+        PrintArms(output, comparison);
         PrintDifferences(output, comparison, "sampled", arm => (arm.SampledDifferences, arm.SampledDifference, arm.SampledSeedError));
         PrintDifferences(output, comparison, "greedy", arm => (arm.GreedyDifferences, arm.GreedyDifference, arm.GreedySeedError));
         output.Json(json =>
@@ -103,6 +101,18 @@ internal static class QuickstartCommand
             json.WriteEndArray();
             WriteArms(json, comparison);
         });
+    }
+
+    private static void PrintArms(CommandOutput output, QuickstartComparison comparison)
+    {
+        output.Line($"{"arm",-18}  {"sampled",-14}  {$"less {QuickstartArm.Method}",-16}  {"greedy",-14}  {"false statements",-16}  {"tokens",-13}  {"captions",-8}  {"pairs",-5}  minutes");
+        foreach (var arm in comparison.Arms)
+        {
+            var result = arm.Pooled;
+            var claims = result.SampledClaims.Total == 0 ? "-" : Percent(result.SampledClaims.WrongShare) + " / " + Percent(result.GreedyClaims.WrongShare);
+            output.Line(string.Create(CultureInfo.InvariantCulture,
+                $"{result.Name,-18}  {WithError(result.Sampled),-14}  {Signed(arm.SampledDifference),-16}  {WithError(result.Greedy),-14}  {claims,-16}  {result.SampledLength,5:0.0} / {result.GreedyLength,-5:0.0}  {result.Captions.Recall,-8:0.000}  {result.Data?.Pairs,5}  {result.Minutes,7:0.0}"));
+        }
     }
 
     private static void PrintDifferences(CommandOutput output, QuickstartComparison comparison, string sampling, Func<ArmComparison, (IReadOnlyList<Estimate> Seeds, Estimate? Mean, double? SeedError)> differences)
@@ -124,19 +134,19 @@ internal static class QuickstartCommand
         json.WriteNumber("minutes", comparison.Minutes);
         json.WriteStartArray("arms");
         foreach (var arm in comparison.Arms)
-            WriteArm(json, arm);
+            WriteArm(json, arm, comparison.Seeds);
         json.WriteEndArray();
     }
 
-    private static void WriteArm(Utf8JsonWriter json, ArmComparison arm)
+    private static void WriteArm(Utf8JsonWriter json, ArmComparison arm, IReadOnlyList<ulong> seeds)
     {
         var result = arm.Pooled;
         json.WriteStartObject();
         json.WriteString("name", result.Name);
         WriteEstimate(json, "sampled", result.Sampled);
         WriteEstimate(json, "greedy", result.Greedy);
-        WriteDifferences(json, "sampled", arm.SampledDifferences, arm.SampledDifference, arm.SampledSeedError);
-        WriteDifferences(json, "greedy", arm.GreedyDifferences, arm.GreedyDifference, arm.GreedySeedError);
+        WriteDifferences(json, "sampled", seeds, arm.SampledDifferences, arm.SampledDifference, arm.SampledSeedError);
+        WriteDifferences(json, "greedy", seeds, arm.GreedyDifferences, arm.GreedyDifference, arm.GreedySeedError);
         WriteShare(json, "sampled_false_statements", result.SampledClaims.WrongShare);
         WriteShare(json, "greedy_false_statements", result.GreedyClaims.WrongShare);
         json.WriteNumber("sampled_tokens", result.SampledLength);
@@ -175,7 +185,7 @@ internal static class QuickstartCommand
         json.WriteNumber(name + "_error", estimate.StandardError);
     }
 
-    private static void WriteDifferences(Utf8JsonWriter json, string name, IReadOnlyList<Estimate> seeds, Estimate? mean, double? seedError)
+    private static void WriteDifferences(Utf8JsonWriter json, string name, IReadOnlyList<ulong> seeds, IReadOnlyList<Estimate> differences, Estimate? mean, double? seedError)
     {
         if (mean is not { } pooled)
             return;
@@ -184,10 +194,11 @@ internal static class QuickstartCommand
             return;
         json.WriteNumber(name + "_difference_seed_error", scatter);
         json.WriteStartArray(name + "_differences");
-        foreach (var seed in seeds)
+        for (var i = 0; i < seeds.Count; i++)
         {
             json.WriteStartObject();
-            WriteEstimate(json, "value", seed);
+            json.WriteNumber("seed", seeds[i]);
+            WriteEstimate(json, "difference", differences[i]);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -197,14 +208,6 @@ internal static class QuickstartCommand
     {
         if (share is { } value)
             json.WriteNumber(name, value);
-    }
-
-    private static string Start(ArmResult arm) => $"{arm.Name,-18}  {WithError(arm.Sampled),-14}";
-
-    private static string Rest(ArmResult arm)
-    {
-        var claims = arm.SampledClaims.Total == 0 ? "-" : Percent(arm.SampledClaims.WrongShare) + " / " + Percent(arm.GreedyClaims.WrongShare);
-        return string.Create(CultureInfo.InvariantCulture, $"{claims,-16}  {arm.SampledLength,5:0.0} / {arm.GreedyLength,-5:0.0}  {arm.Captions.Recall,-8:0.000}");
     }
 
     private static string WithError(Estimate estimate) => string.Create(CultureInfo.InvariantCulture, $"{estimate.Value:0.000} +- {estimate.StandardError:0.000}");

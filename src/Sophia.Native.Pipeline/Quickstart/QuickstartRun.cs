@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Sophia.Native.Data.Images;
 using Sophia.Native.Data.Records;
 using Sophia.Native.Data.Tokenization;
 using Sophia.Native.Models;
@@ -29,6 +28,7 @@ public sealed class QuickstartRun : IDisposable
     private readonly Qwen2Tokenizer _tokenizer = QuickstartTokenizer.Create();
     private readonly QuickstartPolicy _base;
     private readonly QuickstartEvaluation _evaluation;
+    private readonly QuickstartFiles _files;
     private readonly List<ReportCurve> _lossCurves = [];
     private readonly List<ReportCurve> _skillCurves = [];
     private readonly List<GallerySection> _gallery = [];
@@ -54,6 +54,7 @@ public sealed class QuickstartRun : IDisposable
         _base = new(backend, _tokenizer, settings.Storage, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
         QuickstartModel.Initialize(_base.Parameters, settings.Seed);
         _evaluation = new(new World(settings.Seed + 900_000), settings.EvaluationQuestions);
+        _files = new(folder);
         _metricsFile = new(Path.Combine(folder, "metrics.jsonl"), FileMode.Create, FileAccess.Write, FileShare.Read);
         _metrics = new(_metricsFile);
     }
@@ -69,7 +70,7 @@ public sealed class QuickstartRun : IDisposable
         if (arms.Count > 0)
         {
             var round = QuickstartRound.Run(_base, _settings, _say, cancellation);
-            WriteImages(round);
+            _files.WriteImages(round.Scenes);
             _say($"round: mean reward {round.MeanReward:0.000}, {round.PassingShare:P1} of captions pass the gate");
             foreach (var arm in arms)
                 _results.Add(RunArm(arm, round, cancellation));
@@ -163,9 +164,9 @@ public sealed class QuickstartRun : IDisposable
         }, cancellation);
         _say(string.Create(CultureInfo.InvariantCulture, $"  {summary.Sequences} sequences in {summary.Epochs:0.0} epochs, {summary.Tokens} trained tokens, {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s"));
         if (summary.Ratios is { } ratios)
-            _say(string.Create(CultureInfo.InvariantCulture, $"  ratios at the end: median {ratios.Median:0.00}, a tenth below {ratios.Low:0.00} and above {ratios.High:0.00}; {ratios.ClippedShare:P0} clipped"));
+            _say(string.Create(CultureInfo.InvariantCulture, $"  ratios at the end: median {ratios.Median:0.00}, a tenth below {ratios.Low:0.00} and above {ratios.High:0.0}; {ratios.ClippedShare:P0} clipped"));
         _lossCurves.Add(new(arm.Name, losses));
-        WriteTrajectories(arm, round, selected, captions);
+        _files.WriteTrajectories(arm.Name, round, selected, captions);
         SaveCheckpoint(policy, arm.Name);
         if (!_showsRound)
             AddRoundGallery(round, selected);
@@ -182,7 +183,7 @@ public sealed class QuickstartRun : IDisposable
         _say(string.Create(CultureInfo.InvariantCulture,
             $"  {name}: sampled {sampled.Accuracy.Value:0.000} +- {sampled.Accuracy.StandardError:0.000}, greedy {greedy.Accuracy.Value:0.000} +- {greedy.Accuracy.StandardError:0.000}, {sampled.MeanLength:0.0} tokens, captions {captions.Recall:0.000}"));
         AddAnswerGallery(name, greedy);
-        WriteAnswers(name, sampled, greedy);
+        _files.WriteAnswers(name, _evaluation, sampled, greedy);
         return new(name, description)
         {
             Sampled = sampled.Accuracy,
@@ -245,85 +246,6 @@ public sealed class QuickstartRun : IDisposable
         json.WriteNumber("ratio_p50", ratios.Median);
         json.WriteNumber("ratio_p90", ratios.High);
         json.WriteNumber("clip_fraction", ratios.ClippedShare);
-    }
-
-    private void WriteAnswers(string name, QuickstartScore sampled, QuickstartScore greedy) =>
-        AtomicFile.Write(Path.Combine(_folder, $"answers-{name}.jsonl"), stream =>
-        {
-            using var lines = new JsonLinesWriter(stream);
-            for (var i = 0; i < _evaluation.Golds.Count; i++)
-            {
-                var question = i;
-                lines.Write(json =>
-                {
-                    json.WriteString("id", question.ToString(CultureInfo.InvariantCulture));
-                    json.WriteString("scene", WorldLanguage.Caption(_evaluation.Scenes[question].Objects));
-                    json.WriteString("question", _evaluation.Questions[question].Text);
-                    json.WriteString("answer", _evaluation.Golds[question]);
-                    json.WriteString("sampled", sampled.Responses[question]);
-                    json.WriteBoolean("sampled_right", sampled.Right[question]);
-                    json.WriteString("greedy", greedy.Responses[question]);
-                    json.WriteBoolean("greedy_right", greedy.Right[question]);
-                });
-            }
-        });
-
-    private void WriteTrajectories(QuickstartArm arm, QuickstartRound round, IReadOnlyList<QuickstartTrajectory> selected, IReadOnlyList<QuickstartCaption> captions) =>
-        AtomicFile.Write(Path.Combine(_folder, $"trajectories-{arm.Name}.jsonl"), stream =>
-        {
-            using var lines = new JsonLinesWriter(stream);
-            foreach (var trajectory in selected)
-                lines.Write(json => WriteTrajectory(json, round, trajectory));
-            foreach (var caption in captions)
-                lines.Write(json => WriteCaption(json, round, caption));
-        });
-
-    private void WriteImages(QuickstartRound round)
-    {
-        Directory.CreateDirectory(Path.Combine(_folder, "images"));
-        foreach (var scene in round.Scenes)
-        {
-            var image = new RgbImage(SceneRenderer.ImagePixels, SceneRenderer.ImagePixels);
-            SceneRenderer.Render(scene, image.Pixels);
-            PngEncoder.Save(image, Path.Combine(_folder, ImagePath(scene)));
-        }
-    }
-
-    private static string ImagePath(Scene scene) => string.Create(CultureInfo.InvariantCulture, $"images/{scene.Index:D4}.png");
-
-    private static void WriteTrajectory(Utf8JsonWriter json, QuickstartRound round, QuickstartTrajectory trajectory)
-    {
-        var scene = round.Scenes[round.SceneOf(trajectory.Pair)];
-        var question = round.Questions[trajectory.Pair];
-        json.WriteString("id", trajectory.Pair.ToString(CultureInfo.InvariantCulture));
-        json.WriteString("image", ImagePath(scene));
-        json.WriteString("scene", WorldLanguage.Caption(scene.Objects));
-        json.WriteString("question", question.Text);
-        json.WriteString("answer", question.AnswerText(scene));
-        json.WriteString("system", WorldLanguage.SlowSystemMessage);
-        json.WriteNumber("caption_index", trajectory.CaptionIndex);
-        json.WriteNumber("trajectory_index", trajectory.AnswerIndex);
-        json.WriteString("caption", round.CaptionOf(trajectory.Pair, trajectory.CaptionIndex));
-        json.WriteString("response", trajectory.Response);
-        json.WriteNumber("outcome_reward", round.OutcomeReward(trajectory.Pair, trajectory.CaptionIndex, trajectory.AnswerIndex));
-        json.WriteNumber("caption_reward", round.CaptionReward(trajectory.Pair, trajectory.CaptionIndex));
-        json.WriteNumber("reward", 1);
-        json.WriteBoolean("selected", true);
-    }
-
-    /// <summary>A caption as data: the answer to the instruction that asked for it.</summary>
-    private static void WriteCaption(Utf8JsonWriter json, QuickstartRound round, QuickstartCaption caption)
-    {
-        var scene = round.Scenes[caption.Scene];
-        json.WriteString("id", string.Create(CultureInfo.InvariantCulture, $"scene {caption.Scene}"));
-        json.WriteString("image", ImagePath(scene));
-        json.WriteString("scene", WorldLanguage.Caption(scene.Objects));
-        json.WriteString("question", WorldLanguage.CaptionInstruction);
-        json.WriteString("system", WorldLanguage.PlainSystemMessage);
-        json.WriteNumber("caption_index", caption.CaptionIndex);
-        json.WriteString("response", caption.Text);
-        json.WriteNumber("reward", 1);
-        json.WriteBoolean("selected", true);
     }
 
     private void SaveCheckpoint(QuickstartPolicy policy, string name)

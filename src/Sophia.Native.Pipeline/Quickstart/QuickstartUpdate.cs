@@ -189,7 +189,11 @@ internal sealed class QuickstartUpdate
         }
     }
 
-    private static RatioSpread SpreadOf(ObjectiveMetrics metrics) => new(metrics.RatioPercentile(LowShare), metrics.RatioPercentile(0.5), metrics.RatioPercentile(HighShare), metrics.ClipFraction);
+    private static RatioSpread SpreadOf(ObjectiveMetrics metrics) =>
+        new(Percentile(metrics, LowShare), Percentile(metrics, 0.5), Percentile(metrics, HighShare), metrics.ClipFraction);
+
+    /// <summary>In the open bin the metrics give the largest ratio of all, which may be astronomical and says nothing of the share asked for.</summary>
+    private static double Percentile(ObjectiveMetrics metrics, double share) => Math.Min(metrics.RatioPercentile(share), Math.Exp(4));
 
     private void Shuffle()
     {

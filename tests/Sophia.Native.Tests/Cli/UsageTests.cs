@@ -26,7 +26,7 @@ public sealed class UsageTests(SmallWorld world) : IClassFixture<SmallWorld>, ID
 
     /// <summary>The options that are promised to stay.</summary>
     [Theory]
-    [InlineData("quickstart", "--out --arms --seeds")]
+    [InlineData("quickstart", "--out --arms --seeds --update-steps")]
     [InlineData("doctor", "--compile")]
     [InlineData("inspect", "--model")]
     [InlineData("init", "--config --tokenizer --out")]
@@ -110,6 +110,7 @@ public sealed class UsageTests(SmallWorld world) : IClassFixture<SmallWorld>, ID
     [InlineData("quickstart --out O --arms base,best", "--arms: expected|found 'best'")]
     [InlineData("quickstart --out O --arms full,keep-3", "--arms: expected base, full, random, no-caption-reward, no-shortest, keep-2, caption-as-data, token-ratio or all|found 'keep-3'")]
     [InlineData("quickstart --out O --seeds 0", "--seeds: expected 1 to 1000, found 0")]
+    [InlineData("quickstart --out O --update-steps 0", "--update-steps: expected 1 to 100000, found 0")]
     public async Task A_wrong_command_line_is_refused_with_the_option_and_what_was_expected(string line, string parts)
     {
         var arguments = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);

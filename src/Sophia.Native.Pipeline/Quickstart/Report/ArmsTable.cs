@@ -71,37 +71,36 @@ internal static class ArmsTable
         page.Append("</tbody></table></div>\n");
     }
 
-    /// <summary>The arms less the method: for each seed, over the seeds with the error of the questions, and the error from the scatter of the seeds.</summary>
+    /// <summary>The arms less the method, sampled and greedy: for each seed, over the seeds with the error of the questions, and the error from the scatter of the seeds.</summary>
     public static void WriteDifferences(QuickstartComparison comparison, StringBuilder page)
     {
-        bool isSeries = comparison.Seeds.Count > 1;
-        int columns = comparison.Seeds.Count + (isSeries ? 2 : 0);
-        page.Append($"<div class=\"card scroll\"><table><thead><tr class=\"groups\"><th class=\"corner\"></th><th class=\"first\" colspan=\"{columns}\">sampled</th><th class=\"first\" colspan=\"{columns}\">greedy</th></tr>\n<tr><th class=\"corner\">arm</th>");
-        for (int half = 0; half < 2; half++)
-        {
-            for (int i = 0; i < comparison.Seeds.Count; i++) page.Append(i == 0 ? "<th class=\"first\">" : "<th>").Append($"seed {comparison.Seeds[i]}</th>");
-            if (isSeries) page.Append("<th>mean</th><th>scatter</th>");
-        }
+        WriteDifferences("sampled", comparison, arm => (arm.SampledDifferences, arm.SampledDifference, arm.SampledSeedError), page);
+        WriteDifferences("greedy", comparison, arm => (arm.GreedyDifferences, arm.GreedyDifference, arm.GreedySeedError), page);
+    }
 
-        page.Append("</tr></thead><tbody>\n");
+    private static void WriteDifferences(string sampling, QuickstartComparison comparison, Func<ArmComparison, (IReadOnlyList<Estimate> Seeds, Estimate? Mean, double? SeedError)> differences, StringBuilder page)
+    {
+        bool isSeries = comparison.Seeds.Count > 1;
+        page.Append($"<div class=\"card scroll\"><table><thead><tr class=\"groups\"><th class=\"corner\"></th><th class=\"first\" colspan=\"{comparison.Seeds.Count}\">{sampling}</th>")
+            .Append(isSeries ? "<th class=\"first\" colspan=\"2\">over seeds</th></tr>\n" : "</tr>\n").Append("<tr><th class=\"corner\">arm</th>");
+        for (int i = 0; i < comparison.Seeds.Count; i++) page.Append(i == 0 ? "<th class=\"first\">" : "<th>").Append($"seed {comparison.Seeds[i]}</th>");
+        page.Append(isSeries ? "<th class=\"first\">mean</th><th>scatter</th></tr></thead><tbody>\n" : "</tr></thead><tbody>\n");
         foreach (ArmComparison arm in comparison.Arms)
         {
-            if (arm.SampledDifferences.Count == 0) continue;
+            (IReadOnlyList<Estimate> seeds, Estimate? mean, double? seedError) = differences(arm);
+            if (seeds.Count == 0) continue;
             page.Append($"<tr><th>{HtmlText.Escape(arm.Pooled.Name)}</th>");
-            WriteHalf(arm.SampledDifferences, arm.SampledDifference, arm.SampledSeedError, page);
-            WriteHalf(arm.GreedyDifferences, arm.GreedyDifference, arm.GreedySeedError, page);
+            for (int i = 0; i < seeds.Count; i++) WriteCell(WithError(seeds[i]), i == 0, page);
+            if (isSeries && mean is { } pooled)
+            {
+                WriteCell(WithError(pooled), true, page);
+                WriteCell("± " + HtmlText.Percent(seedError), false, page);
+            }
+
             page.Append("</tr>\n");
         }
 
         page.Append("</tbody></table></div>\n");
-    }
-
-    private static void WriteHalf(IReadOnlyList<Estimate> differences, Estimate? mean, double? seedError, StringBuilder page)
-    {
-        for (int i = 0; i < differences.Count; i++) WriteCell(WithError(differences[i]), i == 0, page);
-        if (seedError is null || mean is not { } pooled) return;
-        WriteCell(WithError(pooled), false, page);
-        WriteCell("± " + HtmlText.Percent(seedError), false, page);
     }
 
     private static void WriteBar(Estimate estimate, int color, StringBuilder page)
