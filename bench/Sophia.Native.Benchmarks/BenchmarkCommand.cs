@@ -11,7 +11,7 @@ namespace Sophia.Native.Benchmarks;
 
 /// <summary>
 /// <c>operations</c>, <c>steps</c> and <c>decode</c> print tables at the sizes of a model on any backend; <c>gemm</c> and <c>step</c> print matrix products and a training step on the CPU as shares of its
-/// multiply-add peak; everything else is BenchmarkDotNet's, whose benchmarks of single operations run on the backends that <c>--backend cpu,cuda</c> names.
+/// multiply-add peak; <c>allocations</c> prints the managed bytes of every call and fails where there are any; everything else is BenchmarkDotNet's, whose benchmarks of single operations run on the backends that <c>--backend cpu,cuda</c> names.
 /// </summary>
 internal static class BenchmarkCommand
 {
@@ -31,6 +31,7 @@ internal static class BenchmarkCommand
                 ["operations", .. var rest] => OperationTable.Run(rest),
                 ["steps", .. var rest] => StepTable.Run(rest),
                 ["decode", .. var rest] => DecodingTable.Run(rest),
+                ["allocations", .. var rest] => AllocationTable.Run(rest),
                 ["gemm", .. var rest] => MatrixProductTable.Run(rest),
                 ["step", ..] => TrainingStepTable.Run(),
                 _ => RunBenchmarkDotNet(arguments),

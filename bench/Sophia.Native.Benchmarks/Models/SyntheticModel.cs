@@ -57,6 +57,9 @@ internal sealed class SyntheticModel : IDisposable
     public static SyntheticModel Medium(Backend backend) =>
         new(backend, MediumConfig, samples: 2, sampleTokens: 512, tiles: 2, ElementType.Float32, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
 
+    /// <summary>The same sizes for text alone, nothing of it trained.</summary>
+    public static SyntheticModel MediumText(Backend backend, int samples, int sampleTokens) => new(backend, MediumConfig, samples, sampleTokens, tiles: 0, ElementType.Float32);
+
     private static InternVLConfig MediumConfig => new()
     {
         Vision = new()
