@@ -15,7 +15,6 @@ internal sealed class SteppedDecoding : IDisposable
     private readonly Thread _thread;
     private readonly int _sequences;
     private int _drawn;
-    private long _allocated;
     private Exception? _fault;
 
     /// <summary>Prefills the prompts and draws the first token of each.</summary>
@@ -33,9 +32,6 @@ internal sealed class SteppedDecoding : IDisposable
         _thread.Start();
         Wait();
     }
-
-    /// <summary>Managed bytes that the generation's thread has taken so far.</summary>
-    public long AllocatedBytes => Volatile.Read(ref _allocated);
 
     /// <summary>Draws one token for every sequence.</summary>
     public void Step()
@@ -67,7 +63,6 @@ internal sealed class SteppedDecoding : IDisposable
     {
         if (++_drawn % _sequences != 0)
             return;
-        Volatile.Write(ref _allocated, GC.GetAllocatedBytesForCurrentThread());
         _isDone.Set();
         _mayGoOn.WaitOne();
     }
