@@ -47,7 +47,7 @@ internal sealed class ModelSession : IDisposable
         if (!backend.Supports(SharedOptions.StorageOf(parsed)))
         {
             backend.Dispose();
-            throw new UsageException($"--precision bf16: expected a backend that stores bf16, such as --backend cuda, found {backend.Description}, which works in fp32 alone{(skipped is null ? "" : $" ({skipped})")}: leave the option out.");
+            throw new UsageException($"--precision bf16: expected a backend that stores bf16, such as cpu or cuda, found {backend.Description}, which works in fp32 alone{(skipped is null ? "" : $" ({skipped})")}: leave the option out.");
         }
         if (skipped is not null)
             new CommandOutput(parsed).Note($"{skipped}; {backend.Description} is used (sophia doctor says more).");

@@ -60,7 +60,8 @@ internal sealed class SyntheticModel : IDisposable
     /// <summary>The same sizes for text alone, nothing of it trained.</summary>
     public static SyntheticModel MediumText(Backend backend, int samples, int sampleTokens) => new(backend, MediumConfig, samples, sampleTokens, tiles: 0, ElementType.Float32);
 
-    private static InternVLConfig MediumConfig => new()
+    /// <summary>The sizes of <see cref="Medium"/>.</summary>
+    public static InternVLConfig MediumConfig => new()
     {
         Vision = new()
         {

@@ -14,6 +14,12 @@ public enum MatrixLayout
 
     /// <summary>dW += dY^T * X; accumulates.</summary>
     TransposedNormal,
+
+    /// <summary>dX = dY * W with the weight in BFloat16.</summary>
+    NormalNormalRounded,
+
+    /// <summary>Y = X * W^T with the weight in BFloat16.</summary>
+    NormalTransposedRounded,
 }
 
 /// <summary>One product with its operands, filled with random numbers, in memory of its own.</summary>
@@ -31,8 +37,16 @@ internal sealed unsafe class MatrixProductCase : IDisposable
         float* a = _memory;
         float* b = a + (sizeA + 15) / 16 * 16;
         float* c = b + (sizeB + 15) / 16 * 16;
+        if (layout is MatrixLayout.NormalNormalRounded or MatrixLayout.NormalTransposedRounded)
+        {
+            // In place from the front: what is read is never yet overwritten.
+            for (nint i = 0; i < sizeB; i++)
+                ((BFloat16*)b)[i] = (BFloat16)b[i];
+        }
         Product = layout switch
         {
+            MatrixLayout.NormalNormalRounded => Rounded(MatrixProduct.NormalNormal(c, n, a, k, b, n, m, n, k)),
+            MatrixLayout.NormalTransposedRounded => Rounded(MatrixProduct.NormalTransposed(c, n, a, k, b, k, m, n, k)),
             MatrixLayout.NormalNormal => MatrixProduct.NormalNormal(c, n, a, k, b, n, m, n, k),
             MatrixLayout.NormalTransposed => MatrixProduct.NormalTransposed(c, n, a, k, b, k, m, n, k),
             _ => MatrixProduct.TransposedNormal(c, n, a, m, b, n, m, n, k, accumulate: true),
@@ -42,6 +56,12 @@ internal sealed unsafe class MatrixProductCase : IDisposable
     public MatrixProduct Product { get; }
 
     public double Operations => 2.0 * Product.M * Product.N * Product.K;
+
+    private static MatrixProduct Rounded(MatrixProduct product)
+    {
+        product.RoundedB = (BFloat16*)product.B;
+        return product;
+    }
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);
 }

@@ -39,7 +39,7 @@ internal static class MatrixProductTable
 
         using WorkerPool pool = new(threads);
         Console.WriteLine($"{path}, {pool.ThreadCount} threads, best of {rounds} rounds, {DateTime.UtcNow:yyyy-MM-dd}");
-        Console.WriteLine($"{"M x N x K",-20}{"layout",-20}{"GFLOP/s",10}{"share of peak",16}{"rounds",20}{"microseconds",15}");
+        Console.WriteLine($"{"M x N x K",-20}{"layout",-25}{"GFLOP/s",10}{"share of peak",16}{"rounds",20}{"microseconds",15}");
         foreach ((int m, int n, int k) in shapes)
         {
             foreach (MatrixLayout layout in Enum.GetValues<MatrixLayout>())
@@ -81,6 +81,6 @@ internal static class MatrixProductTable
             highest = Math.Max(highest, share);
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{$"{m} x {n} x {k}",-20}{layout,-20}{instance.Operations / best / 1e9,10:F1}{instance.Operations / best / peak,16:P1}{$"{lowest:P0} .. {highest:P0}",20}{best * 1e6,15:F1}"));
+            $"{$"{m} x {n} x {k}",-20}{layout,-25}{instance.Operations / best / 1e9,10:F1}{instance.Operations / best / peak,16:P1}{$"{lowest:P0} .. {highest:P0}",20}{best * 1e6,15:F1}"));
     }
 }

@@ -9,7 +9,6 @@ namespace Sophia.Native.Benchmarks.Tables;
 internal static class DecodingTable
 {
     private const int PromptTokens = 64;
-    private const long CopyBytes = 1L << 28;
 
     public static int Run(ReadOnlySpan<string> arguments)
     {
@@ -23,7 +22,7 @@ internal static class DecodingTable
         table.Line("");
         table.Line($"{DateTime.UtcNow:yyyy-MM-dd}, {backend.Description}; `decode {string.Join(' ', arguments)}`; {PromptTokens} tokens of prompt, sampled at temperature 1.");
         table.Line("");
-        table.Header("sequences", "new tokens", "milliseconds a step", "spread", "tokens/s", "bytes of the decoder's weights", "share of the copy bandwidth");
+        table.Header("sequences", "new tokens", "milliseconds a step", "spread", "tokens/s", "bytes of the decoder's weights", "share of the read bandwidth");
         double Seconds(int tokens)
         {
             var start = Stopwatch.GetTimestamp();
@@ -39,12 +38,13 @@ internal static class DecodingTable
         var text = options.Config.Text;
         var weights = (double)options.Storage.Size()
             * (text.LayerCount * (double)text.HiddenSize * (text.QueryKeyValueSize + text.HeadCount * text.HeadSize + 3.0 * text.FeedForwardSize) + (double)text.VocabularySize * text.HiddenSize);
-        using var operands = new DeviceOperands(backend, options.Storage);
-        var (source, destination) = (operands.Floats(CopyBytes / sizeof(float)), operands.Floats(CopyBytes / sizeof(float)));
-        var copy = Measurement.Of(backend, options.Rounds, () => backend.Copy(destination, source));
+        // What the same bytes take to be read once: the norm of a vector of the weights' size.
+        using var operands = new DeviceOperands(backend, ElementType.Float32);
+        var (read, state) = (operands.Floats((long)weights / sizeof(float)), operands.Floats(Backend.GradientStateLength));
+        var reading = Measurement.Of(backend, options.Rounds, () => backend.GradientNorm(state, read, 1f));
         var culture = CultureInfo.InvariantCulture;
         table.Row(options.Batch.ToString(culture), options.NewTokens.ToString(culture), (step * 1e3).ToString("0.000", culture), ((steps[^1] - steps[0]) / step).ToString("0 %", culture),
-            (options.Batch / step).ToString("0.0", culture), weights.ToString("N0", culture), (weights / step / (2.0 * CopyBytes / copy.Fastest)).ToString("0 %", culture));
+            (options.Batch / step).ToString("0.0", culture), weights.ToString("N0", culture), (reading.Fastest / step).ToString("0 %", culture));
         return 0;
     }
 }

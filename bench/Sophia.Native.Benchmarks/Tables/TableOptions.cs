@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sophia.Native.Benchmarks.Models;
 using Sophia.Native.Models;
 
 namespace Sophia.Native.Benchmarks.Tables;
@@ -6,10 +7,13 @@ namespace Sophia.Native.Benchmarks.Tables;
 /// <summary>What the tables of operations, steps and decoding have in common.</summary>
 internal sealed record TableOptions
 {
-    public const string Usage = "--config FILE, --backend NAME, --numerics invariant|fast, --precision fp32|bf16, --moments fp32|bf16, --tokens N, --sequence T, --tiles I, --batch B, --new-tokens N, --rounds N, --filter TEXT, --out FILE";
+    public const string Usage = "--config FILE|medium, --vocabulary V, --backend NAME, --numerics invariant|fast, --precision fp32|bf16, --moments fp32|bf16, --tokens N, --sequence T, --tiles I, --batch B, --new-tokens N, --rounds N, --filter TEXT, --out FILE";
 
-    /// <summary>The model whose sizes the table is for.</summary>
+    /// <summary>The model whose sizes the table is for; <c>medium</c> is <see cref="SyntheticModel.MediumConfig"/>.</summary>
     public InternVLConfig Config { get; private init; } = null!;
+
+    /// <summary>V, where it is to be another than the configuration's; 0 for that.</summary>
+    public int Vocabulary { get; private init; }
 
     /// <summary>The model's name in the title: the file's.</summary>
     public string ConfigName { get; private init; } = "";
@@ -62,9 +66,10 @@ internal sealed record TableOptions
             else
                 options = options.With(name, value);
         }
+        var model = config == "medium" ? SyntheticModel.MediumConfig : InternVLConfig.Load(config);
         return options with
         {
-            Config = InternVLConfig.Load(config),
+            Config = options.Vocabulary == 0 ? model : model with { Text = model.Text with { VocabularySize = options.Vocabulary } },
             ConfigName = Path.GetFileNameWithoutExtension(config),
             SequenceTokens = Math.Min(options.SequenceTokens, options.Tokens),
         };
@@ -77,6 +82,7 @@ internal sealed record TableOptions
         "--numerics" => throw new ArgumentException($"{name}: expected invariant or fast, found '{value}'."),
         "--precision" => this with { Storage = Type(name, value) },
         "--moments" => this with { Moments = Type(name, value) },
+        "--vocabulary" => this with { Vocabulary = Count(name, value) },
         "--tokens" => this with { Tokens = Count(name, value) },
         "--sequence" => this with { SequenceTokens = Count(name, value) },
         "--tiles" => this with { Tiles = Count(name, value) },

@@ -39,9 +39,10 @@ internal static unsafe class AttentionForward<TSimd, TVector>
         call.LogSumExpStride = (nint)logSumExp.Stride;
         call.Query = (float*)query.Address;
         call.QueryStride = (nint)query.Stride;
-        call.Key = (float*)key.Address;
+        call.Key = key.Address;
         call.KeyStride = (nint)key.Stride;
-        call.Value = (float*)value.Address;
+        call.Value = value.Address;
+        call.IsRounded = key.Type == ElementType.BFloat16;
         call.ValueStride = (nint)value.Stride;
         call.TilePositions = Math.Max(1, TileRows / layout.GroupSize);
         call.Tiles = (layout.MaximumQueries + call.TilePositions - 1) / call.TilePositions;
@@ -76,8 +77,8 @@ internal static unsafe class AttentionForward<TSimd, TVector>
             tile.Visible[row] = call.Layout.VisibleKeys(sequence, firstPosition + row / groupSize);
 
         int seen = tile.Visible[rows - 1];
-        float* key = call.Key + call.Layout.FirstKey(sequence) * call.KeyStride + (nint)keyValueHead * headSize;
-        float* value = call.Value + call.Layout.FirstKey(sequence) * call.ValueStride + (nint)keyValueHead * headSize;
+        nint firstKey = call.Layout.FirstKey(sequence) * call.KeyStride + (nint)keyValueHead * headSize;
+        nint firstValue = call.Layout.FirstKey(sequence) * call.ValueStride + (nint)keyValueHead * headSize;
         int firstRow = 0;
         for (int block = 0; block < seen; block += KeyBlock)
         {
@@ -85,11 +86,11 @@ internal static unsafe class AttentionForward<TSimd, TVector>
             // Rows see more keys the later they stand; those before firstRow see none of this block.
             while (tile.Visible[firstRow] <= block)
                 firstRow++;
-            float* blockKeys = key + block * call.KeyStride;
+            float* blockKeys = (float*)call.Key + firstKey + block * call.KeyStride;
             nint blockKeyStride = call.KeyStride;
-            if (blockKeyStride >= FarRows)
+            if (call.IsRounded || blockKeyStride >= FarRows)
             {
-                BlockProduct<TSimd, TVector>.Copy(tile.Values, headSize, blockKeys, blockKeyStride, keys, headSize);
+                CopyRows(tile.Values, call.Key, firstKey + block * call.KeyStride, call.KeyStride, call.IsRounded, keys, headSize);
                 blockKeys = tile.Values;
                 blockKeyStride = headSize;
             }
@@ -98,11 +99,11 @@ internal static unsafe class AttentionForward<TSimd, TVector>
             for (int row = firstRow; row < rows; row++)
                 Exponentiate(tile.Scores + (nint)row * KeyBlock, tile.Lanes, Math.Min(tile.Visible[row] - block, KeyBlock), call.Layout.Scale, out tile.BlockMaximum[row], out tile.BlockSum[row]);
 
-            float* values = value + block * call.ValueStride;
+            float* values = (float*)call.Value + firstValue + block * call.ValueStride;
             nint valueStride = call.ValueStride;
-            if (rows >= CopyValuesFrom)
+            if (call.IsRounded || rows >= CopyValuesFrom)
             {
-                BlockProduct<TSimd, TVector>.Copy(tile.Values, headSize, values, valueStride, keys, headSize);
+                CopyRows(tile.Values, call.Value, firstValue + block * call.ValueStride, call.ValueStride, call.IsRounded, keys, headSize);
                 values = tile.Values;
                 valueStride = headSize;
             }
@@ -139,6 +140,22 @@ internal static unsafe class AttentionForward<TSimd, TVector>
                 call.LogSumExp[position * call.LogSumExpStride + keyValueHead * groupSize + head] =
                     sees ? tile.Maximum[row] + VectorMath<TSimd, TVector>.Log(tile.Sum[row]) : float.NegativeInfinity;
             }
+        }
+    }
+
+    /// <summary>Rows of keys or values, from an element on, side by side and in single precision.</summary>
+    private static void CopyRows(float* destination, nint source, nint first, nint stride, bool isRounded, int rows, int headSize)
+    {
+        if (!isRounded)
+        {
+            BlockProduct<TSimd, TVector>.Copy(destination, headSize, (float*)source + first, stride, rows, headSize);
+            return;
+        }
+        for (int row = 0; row < rows; row++)
+        {
+            BFloat16* elements = (BFloat16*)source + first + row * stride;
+            for (int column = 0; column < headSize; column += TSimd.Width)
+                TSimd.Store(destination + (nint)row * headSize + column, TSimd.Load(elements + column));
         }
     }
 
@@ -275,10 +292,13 @@ internal static unsafe class AttentionForward<TSimd, TVector>
         public nint LogSumExpStride;
         public float* Query;
         public nint QueryStride;
-        public float* Key;
+        public nint Key;
         public nint KeyStride;
-        public float* Value;
+        public nint Value;
         public nint ValueStride;
+
+        /// <summary>Whether keys and values are stored as BFloat16.</summary>
+        public bool IsRounded;
         public int TilePositions;
         public int Tiles;
     }

@@ -15,20 +15,19 @@ public sealed unsafe partial class CpuBackend
 
     private readonly struct CacheAppendRow(DeviceView keyCache, DeviceView valueCache, DeviceView key, DeviceView value, DeviceView rows) : IRowOperator
     {
-        private readonly RowCursor _keyCache = new(keyCache);
-        private readonly RowCursor _valueCache = new(valueCache);
-        private readonly RowCursor _key = new(key);
-        private readonly RowCursor _value = new(value);
+        private readonly RowBytes _keyCache = new(keyCache);
+        private readonly RowBytes _valueCache = new(valueCache);
+        private readonly RowBytes _key = new(key);
+        private readonly RowBytes _value = new(value);
         private readonly int* _rows = (int*)rows.Address;
-        private readonly nint _columns = (nint)key.Columns;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Apply<TSimd, TVector>(nint row)
             where TSimd : struct, ISimd<TVector>
             where TVector : struct
         {
-            RowCursor.Copy(_keyCache.At(_rows[row]), _key.At(row), _columns);
-            RowCursor.Copy(_valueCache.At(_rows[row]), _value.At(row), _columns);
+            _keyCache.CopyFrom(_rows[row], _key.At(row));
+            _valueCache.CopyFrom(_rows[row], _value.At(row));
         }
     }
 }

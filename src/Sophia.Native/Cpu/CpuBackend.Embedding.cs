@@ -24,7 +24,8 @@ public sealed unsafe partial class CpuBackend
         if (!dTable.IsAbsent)
         {
             var blocks = (dOutput.Columns + ScatterColumns - 1) / ScatterColumns;
-            RowLoop.Run(_path, _pool, new EmbeddingTableBlock(dTable, dOutput, ids, visualRows), blocks, dOutput.Rows * ScatterColumns);
+            RowLoop.Run(_path, _pool, new EmbeddingTableBlock(dTable, Widen(dOutput), ids, visualRows), blocks, dOutput.Rows * ScatterColumns);
+            Settle();
         }
         if (!dVisual.IsAbsent)
             RowLoop.Run(_path, _pool, new EmbeddingVisualRow(dVisual, dOutput, visualRows), dOutput.Rows, dOutput.Columns);
@@ -45,12 +46,11 @@ public sealed unsafe partial class CpuBackend
 
     private readonly struct EmbeddingForwardRow(DeviceView output, DeviceView table, DeviceView ids, DeviceView visual, DeviceView visualRows) : IRowOperator
     {
-        private readonly RowCursor _output = new(output);
-        private readonly RowCursor _table = new(table);
-        private readonly RowCursor _visual = new(visual);
+        private readonly RowBytes _output = new(output);
+        private readonly RowBytes _table = new(table);
+        private readonly RowBytes _visual = new(visual);
         private readonly int* _ids = (int*)ids.Address;
         private readonly int* _visualRows = (int*)visualRows.Address;
-        private readonly nint _columns = (nint)output.Columns;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Apply<TSimd, TVector>(nint row)
@@ -58,7 +58,7 @@ public sealed unsafe partial class CpuBackend
             where TVector : struct
         {
             var visualRow = _visualRows[row];
-            RowCursor.Copy(_output.At(row), visualRow >= 0 ? _visual.At(visualRow) : _table.At(_ids[row]), _columns);
+            _output.CopyFrom(row, visualRow >= 0 ? _visual.At(visualRow) : _table.At(_ids[row]));
         }
     }
 
@@ -92,10 +92,9 @@ public sealed unsafe partial class CpuBackend
 
     private readonly struct EmbeddingVisualRow(DeviceView dVisual, DeviceView dOutput, DeviceView visualRows) : IRowOperator
     {
-        private readonly RowCursor _dVisual = new(dVisual);
-        private readonly RowCursor _dOutput = new(dOutput);
+        private readonly RowBytes _dVisual = new(dVisual);
+        private readonly RowBytes _dOutput = new(dOutput);
         private readonly int* _visualRows = (int*)visualRows.Address;
-        private readonly nint _columns = (nint)dOutput.Columns;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Apply<TSimd, TVector>(nint row)
@@ -103,7 +102,7 @@ public sealed unsafe partial class CpuBackend
             where TVector : struct
         {
             if (_visualRows[row] >= 0)
-                RowCursor.Copy(_dVisual.At(_visualRows[row]), _dOutput.At(row), _columns);
+                _dVisual.CopyFrom(_visualRows[row], _dOutput.At(row));
         }
     }
 

@@ -7,12 +7,20 @@ namespace Sophia.Native.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    protected override void GeluForwardCore(DeviceView output, DeviceView input) =>
-        ElementwiseLoop.Run(_path, _pool, new GeluForwardVector(output, input), input.Rows, input.Columns);
+    protected override void GeluForwardCore(DeviceView output, DeviceView input)
+    {
+        var (y, x) = (Stage(output), Widen(input));
+        ElementwiseLoop.Run(_path, _pool, new GeluForwardVector(y, x), x.Rows, x.Columns);
+        Settle(output, y);
+    }
 
     /// <inheritdoc/>
-    protected override void GeluBackwardCore(DeviceView dInput, DeviceView dOutput, DeviceView input) =>
-        ElementwiseLoop.Run(_path, _pool, new GeluBackwardVector(dInput, dOutput, input), input.Rows, input.Columns);
+    protected override void GeluBackwardCore(DeviceView dInput, DeviceView dOutput, DeviceView input)
+    {
+        var (dx, dy, x) = (Stage(dInput), Widen(dOutput), Widen(input));
+        ElementwiseLoop.Run(_path, _pool, new GeluBackwardVector(dx, dy, x), x.Rows, x.Columns);
+        Settle(dInput, dx);
+    }
 
     /// <summary>Phi(x) = (1 + erf(x / sqrt(2))) / 2.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

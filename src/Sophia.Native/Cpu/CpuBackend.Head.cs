@@ -13,6 +13,7 @@ public sealed unsafe partial class CpuBackend
     protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature)
     {
         var rows = HeadRows(targets, weight.Rows, default, out _, out var count);
+        hidden = Widen(hidden);
         var statistics = new HeadStatisticsRow(rows, targets, workspace, logProbabilities, entropies, 1f / temperature);
         new Span<float>(Floats(logProbabilities), Size(hidden.Rows)).Clear();
         if (!entropies.IsAbsent)
@@ -23,6 +24,7 @@ public sealed unsafe partial class CpuBackend
             ComputeLogits(workspace, hidden, weight, rows + first, chunk, out _, out _);
             RowLoop.Run(_path, _pool, statistics.From(first), chunk, workspace.Columns);
         }
+        Settle();
     }
 
     /// <inheritdoc/>
@@ -33,6 +35,8 @@ public sealed unsafe partial class CpuBackend
         // Trained rows come first, then those that only want their statistics.
         var rows = HeadRows(inputs.Targets, weight.Rows, inputs.Normalizers, out var trained, out var count);
         var most = Size(workspace.Rows);
+        var stored = dHidden;
+        (hidden, dHidden) = (Widen(hidden), Stage(dHidden));
         var objective = new HeadObjectiveRow(rows, workspace, inputs, results, options);
         new Span<float>(Floats(results.LogProbabilities), Size(hidden.Rows)).Clear();
         new Span<float>(Floats(results.Entropies), Size(hidden.Rows)).Clear();
@@ -58,6 +62,7 @@ public sealed unsafe partial class CpuBackend
                     Floats(dWeight), (nint)dWeight.Stride, Floats(workspace), (nint)workspace.Stride, input, inputStride, Size(dWeight.Rows), Size(dWeight.Columns), chunk, accumulate: true));
             }
         }
+        Settle(stored, dHidden);
     }
 
     /// <summary>Lists the rows that have a target: those with a normalizer other than 0 first (all, when there are no normalizers), then the others.</summary>
@@ -100,7 +105,7 @@ public sealed unsafe partial class CpuBackend
                 RowSpan<float>(hidden, rows[row]).CopyTo(new Span<float>(input + row * inputStride, Size(hidden.Columns)));
         }
         MatrixMultiply.Multiply(_path, _pool, MatrixProduct.NormalTransposed(
-            Floats(workspace), (nint)workspace.Stride, input, inputStride, Floats(weight), (nint)weight.Stride, count, Size(weight.Rows), Size(weight.Columns)));
+            Floats(workspace), (nint)workspace.Stride, input, inputStride, null, (nint)weight.Stride, count, Size(weight.Rows), Size(weight.Columns)).With(weight));
     }
 
     /// <summary>The listed rows of dHidden = workspace * weight.</summary>
@@ -111,7 +116,7 @@ public sealed unsafe partial class CpuBackend
         var output = adjacent ? Floats(dHidden) + rows[0] * (nint)dHidden.Stride : GatheredRows(count, dHidden.Columns) + count * (nint)dHidden.Columns;
         var outputStride = adjacent ? (nint)dHidden.Stride : (nint)dHidden.Columns;
         MatrixMultiply.Multiply(_path, _pool, MatrixProduct.NormalNormal(
-            output, outputStride, Floats(workspace), (nint)workspace.Stride, Floats(weight), (nint)weight.Stride, count, Size(dHidden.Columns), Size(weight.Rows)));
+            output, outputStride, Floats(workspace), (nint)workspace.Stride, null, (nint)weight.Stride, count, Size(dHidden.Columns), Size(weight.Rows)).With(weight));
         for (var row = 0; row < count && !adjacent; row++)
             new Span<float>(output + row * outputStride, Size(dHidden.Columns)).CopyTo(RowSpan<float>(dHidden, rows[row]));
     }

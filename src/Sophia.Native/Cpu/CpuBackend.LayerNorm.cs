@@ -7,19 +7,25 @@ namespace Sophia.Native.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    protected override void LayerNormForwardCore(DeviceView output, DeviceView mean, DeviceView inverseDeviation, DeviceView input, DeviceView weight, DeviceView bias, float epsilon) =>
-        RowLoop.Run(_path, _pool, new LayerNormForwardRow(output, mean, inverseDeviation, input, weight, bias, epsilon), input.Rows, input.Columns);
+    protected override void LayerNormForwardCore(DeviceView output, DeviceView mean, DeviceView inverseDeviation, DeviceView input, DeviceView weight, DeviceView bias, float epsilon)
+    {
+        var (y, x) = (Stage(output), Widen(input));
+        RowLoop.Run(_path, _pool, new LayerNormForwardRow(y, mean, inverseDeviation, x, Widen(weight), Widen(bias), epsilon), x.Rows, x.Columns);
+        Settle(output, y);
+    }
 
     /// <inheritdoc/>
     protected override void LayerNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dBias, DeviceView dOutput, DeviceView input, DeviceView weight,
         DeviceView mean, DeviceView inverseDeviation, bool accumulate)
     {
+        var (dx, dy, x) = (accumulate ? Widen(dInput) : Stage(dInput), Widen(dOutput), Widen(input));
         // The parameters come first: dInput may overwrite dOutput.
         if (!dWeight.IsAbsent)
-            ColumnSumLoop.Run(_path, _pool, Floats(dWeight), new LayerNormWeightTerm(dOutput, input, mean, inverseDeviation), input.Rows, input.Columns);
+            ColumnSumLoop.Run(_path, _pool, Floats(dWeight), new LayerNormWeightTerm(dy, x, mean, inverseDeviation), x.Rows, x.Columns);
         if (!dBias.IsAbsent)
-            ColumnSumLoop.Run(_path, _pool, Floats(dBias), new RowItself(dOutput), input.Rows, input.Columns);
-        RowLoop.Run(_path, _pool, new LayerNormBackwardRow(dInput, dOutput, input, weight, mean, inverseDeviation, accumulate), input.Rows, input.Columns);
+            ColumnSumLoop.Run(_path, _pool, Floats(dBias), new RowItself(dy), x.Rows, x.Columns);
+        RowLoop.Run(_path, _pool, new LayerNormBackwardRow(dx, dy, x, Widen(weight), mean, inverseDeviation, accumulate), x.Rows, x.Columns);
+        Settle(dInput, dx);
     }
 
     private readonly struct LayerNormForwardRow(DeviceView output, DeviceView mean, DeviceView inverseDeviation, DeviceView input, DeviceView weight, DeviceView bias, float epsilon) : IRowOperator

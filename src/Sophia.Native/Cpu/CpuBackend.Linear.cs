@@ -9,27 +9,38 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     protected override void LinearForwardCore(DeviceView output, DeviceView input, DeviceView weight, DeviceView bias)
     {
+        var (y, x) = (Stage(output), Widen(input));
         var product = MatrixProduct.NormalTransposed(
-            Floats(output), (nint)output.Stride, Floats(input), (nint)input.Stride, Floats(weight), (nint)weight.Stride, Size(output.Rows), Size(output.Columns), Size(input.Columns));
-        product.Bias = Floats(bias);
+            Floats(y), (nint)y.Stride, Floats(x), (nint)x.Stride, null, (nint)weight.Stride, Size(y.Rows), Size(y.Columns), Size(x.Columns)).With(weight);
+        product.Bias = Floats(Widen(bias));
         MatrixMultiply.Multiply(_path, _pool, product);
+        Settle(output, y);
     }
 
     /// <inheritdoc/>
-    protected override void LinearBackwardInputCore(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate) =>
+    protected override void LinearBackwardInputCore(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate)
+    {
+        var (dx, dy) = (accumulate ? Widen(dInput) : Stage(dInput), Widen(dOutput));
         MatrixMultiply.Multiply(_path, _pool, MatrixProduct.NormalNormal(
-            Floats(dInput), (nint)dInput.Stride, Floats(dOutput), (nint)dOutput.Stride, Floats(weight), (nint)weight.Stride,
-            Size(dInput.Rows), Size(dInput.Columns), Size(dOutput.Columns), accumulate));
+            Floats(dx), (nint)dx.Stride, Floats(dy), (nint)dy.Stride, null, (nint)weight.Stride, Size(dx.Rows), Size(dx.Columns), Size(dy.Columns), accumulate).With(weight));
+        Settle(dInput, dx);
+    }
 
     /// <inheritdoc/>
-    protected override void LinearBackwardWeightCore(DeviceView dWeight, DeviceView dOutput, DeviceView input) =>
+    protected override void LinearBackwardWeightCore(DeviceView dWeight, DeviceView dOutput, DeviceView input)
+    {
+        var (dy, x) = (Widen(dOutput), Widen(input));
         MatrixMultiply.Multiply(_path, _pool, MatrixProduct.TransposedNormal(
-            Floats(dWeight), (nint)dWeight.Stride, Floats(dOutput), (nint)dOutput.Stride, Floats(input), (nint)input.Stride,
-            Size(dWeight.Rows), Size(dWeight.Columns), Size(dOutput.Rows), accumulate: true));
+            Floats(dWeight), (nint)dWeight.Stride, Floats(dy), (nint)dy.Stride, Floats(x), (nint)x.Stride, Size(dWeight.Rows), Size(dWeight.Columns), Size(dy.Rows), accumulate: true));
+        Settle();
+    }
 
     /// <inheritdoc/>
-    protected override void LinearBackwardBiasCore(DeviceView dBias, DeviceView dOutput) =>
-        ColumnSumLoop.Run(_path, _pool, Floats(dBias), new RowItself(dOutput), dOutput.Rows, dOutput.Columns);
+    protected override void LinearBackwardBiasCore(DeviceView dBias, DeviceView dOutput)
+    {
+        ColumnSumLoop.Run(_path, _pool, Floats(dBias), new RowItself(Widen(dOutput)), dOutput.Rows, dOutput.Columns);
+        Settle();
+    }
 
     /// <summary>The first element of a Float32 view; null when it is absent.</summary>
     private static float* Floats(DeviceView view) => (float*)view.Address;

@@ -8,6 +8,7 @@ public sealed unsafe partial class CpuBackend
 {
     private const int NormBlock = 4096;
     private const int CopyBlock = 64 * 1024;
+    private const int AdamWBlock = 1024;
 
     /// <inheritdoc/>
     protected override void GradientNormCore(DeviceView state, DeviceView gradients, float maximumNorm)
@@ -30,8 +31,14 @@ public sealed unsafe partial class CpuBackend
     protected override void AdamWCore(DeviceView parameters, DeviceView firstMoments, DeviceView secondMoments, DeviceView gradients, DeviceView gradientState, in AdamWStep step, DeviceView workingCopy)
     {
         var state = Floats(gradientState);
-        if (state[2] != 0f)
-            ElementwiseLoop.Run(_path, _pool, new AdamWVector(parameters, firstMoments, secondMoments, gradients, state[1], step), 1, parameters.Length);
+        if (state[2] == 0f)
+            return;
+        if (parameters.Type == ElementType.Float32 && firstMoments.Type == ElementType.Float32)
+            ElementwiseLoop.Run(_path, _pool, new AdamWVector(Floats(parameters), Floats(firstMoments), Floats(secondMoments), Floats(gradients), state[1], step), 1, parameters.Length);
+        else
+            RowLoop.Run(_path, _pool, new RoundedAdamWBlock(parameters, firstMoments, secondMoments, gradients, state[1], step), (parameters.Length + AdamWBlock - 1) / AdamWBlock, AdamWBlock);
+        if (!workingCopy.IsAbsent)
+            Convert(workingCopy, parameters);
     }
 
     /// <inheritdoc/>
@@ -49,6 +56,11 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     protected override void CopyCore(DeviceView destination, DeviceView source)
     {
+        if (destination.Type != source.Type)
+        {
+            Convert(destination, source);
+            return;
+        }
         var whole = destination.IsContiguous && source.IsContiguous;
         var rows = whole ? (source.Length * source.Type.Size() + CopyBlock - 1) / CopyBlock : source.Rows;
         RowLoop.Run(_path, _pool, new CopyRow(destination, source, whole), rows, whole ? CopyBlock / sizeof(float) : source.Columns);
@@ -82,12 +94,12 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <summary>PyTorch's single-tensor AdamW, operation by operation; the bias corrections are taken in double.</summary>
-    private struct AdamWVector(DeviceView parameters, DeviceView firstMoments, DeviceView secondMoments, DeviceView gradients, float factor, in AdamWStep step) : IElementwiseOperator
+    private struct AdamWVector(float* parameters, float* firstMoments, float* secondMoments, float* gradients, float factor, in AdamWStep step) : IElementwiseOperator
     {
-        private readonly float* _parameters = Floats(parameters);
-        private readonly float* _firstMoments = Floats(firstMoments);
-        private readonly float* _secondMoments = Floats(secondMoments);
-        private readonly float* _gradients = Floats(gradients);
+        private float* _parameters = parameters;
+        private float* _firstMoments = firstMoments;
+        private float* _secondMoments = secondMoments;
+        private float* _gradients = gradients;
         private readonly float _factor = factor;
         private readonly float _decay = (float)(1 - step.LearningRate * step.WeightDecay);
         private readonly float _oneMinusBeta1 = (float)(1 - step.Beta1);
@@ -99,6 +111,17 @@ public sealed unsafe partial class CpuBackend
 
         public readonly void MoveTo(nint row)
         {
+        }
+
+        /// <summary>The same constants for other elements.</summary>
+        public readonly AdamWVector Over(float* parameters, float* firstMoments, float* secondMoments, float* gradients)
+        {
+            var other = this;
+            other._parameters = parameters;
+            other._firstMoments = firstMoments;
+            other._secondMoments = secondMoments;
+            other._gradients = gradients;
+            return other;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -118,6 +141,65 @@ public sealed unsafe partial class CpuBackend
             lanes.Store<TSimd, TVector>(_parameters + column, parameter);
             lanes.Store<TSimd, TVector>(_firstMoments + column, first);
             lanes.Store<TSimd, TVector>(_secondMoments + column, second);
+        }
+    }
+
+    /// <summary>
+    /// A block of elements of which some are stored as BFloat16: widened, updated as Float32 is, and what is stored rounded stochastically. The row number is that of the block.
+    /// </summary>
+    private readonly struct RoundedAdamWBlock(DeviceView parameters, DeviceView firstMoments, DeviceView secondMoments, DeviceView gradients, float factor, in AdamWStep step) : IRowOperator
+    {
+        private readonly nint _parameters = parameters.Address;
+        private readonly nint _firstMoments = firstMoments.Address;
+        private readonly nint _secondMoments = secondMoments.Address;
+        private readonly float* _gradients = Floats(gradients);
+        private readonly nint _length = (nint)parameters.Length;
+        private readonly bool _roundsParameters = parameters.Type == ElementType.BFloat16;
+        private readonly bool _roundsMoments = firstMoments.Type == ElementType.BFloat16;
+        private readonly AdamWVector _update = new(null, null, null, null, factor, step);
+        private readonly int _step = step.Step;
+        private readonly ulong _seed = step.Seed;
+
+        [SkipLocalsInit]
+        public void Apply<TSimd, TVector>(nint block)
+            where TSimd : struct, ISimd<TVector>
+            where TVector : struct
+        {
+            var memory = stackalloc float[3 * AdamWBlock];
+            var start = block * AdamWBlock;
+            var count = (int)Math.Min(AdamWBlock, _length - start);
+            var parameters = Open(_parameters, _roundsParameters, start, count, memory);
+            var firstMoments = Open(_firstMoments, _roundsMoments, start, count, memory + AdamWBlock);
+            var secondMoments = Open(_secondMoments, _roundsMoments, start, count, memory + 2 * AdamWBlock);
+            var update = _update.Over(parameters, firstMoments, secondMoments, _gradients + start);
+            ElementwiseLoop.RunRow<AdamWVector, TSimd, TVector>(ref update, 0, count);
+            for (var i = 0; i < count; i++)
+            {
+                // Neighbors share their random words; a block of elements begins at an even one.
+                var words = StochasticRounding.Words(start + i, _step, _seed);
+                Store(start, i, words.Parameter & 0xFFFF, words.FirstMoment & 0xFFFF, words.SecondMoment & 0xFFFF, parameters, firstMoments, secondMoments);
+                if (++i < count)
+                    Store(start, i, words.Parameter >> 16, words.FirstMoment >> 16, words.SecondMoment >> 16, parameters, firstMoments, secondMoments);
+            }
+        }
+
+        private void Store(nint start, int i, uint parameterBits, uint firstBits, uint secondBits, float* parameters, float* firstMoments, float* secondMoments)
+        {
+            if (_roundsParameters)
+                ((BFloat16*)_parameters)[start + i] = StochasticRounding.Round(parameters[i], parameterBits);
+            if (!_roundsMoments)
+                return;
+            ((BFloat16*)_firstMoments)[start + i] = StochasticRounding.Round(firstMoments[i], firstBits);
+            ((BFloat16*)_secondMoments)[start + i] = StochasticRounding.Round(secondMoments[i], secondBits);
+        }
+
+        /// <summary>The elements as floats: where they lie, or widened into memory of the block.</summary>
+        private static float* Open(nint stored, bool isRounded, nint start, int count, float* memory)
+        {
+            if (!isRounded)
+                return (float*)stored + start;
+            BFloat16.Widen(new((BFloat16*)stored + start, count), new(memory, count));
+            return memory;
         }
     }
 

@@ -7,8 +7,12 @@ namespace Sophia.Native.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    protected override void PositionInterpolationForwardCore(DeviceView output, DeviceView positions, int gridHeight, int gridWidth) =>
-        RowLoop.Run(_path, _pool, new InterpolationForwardRow(output, positions, gridHeight, gridWidth), output.Rows, output.Columns * BicubicTaps.Count);
+    protected override void PositionInterpolationForwardCore(DeviceView output, DeviceView positions, int gridHeight, int gridWidth)
+    {
+        var resized = Stage(output);
+        RowLoop.Run(_path, _pool, new InterpolationForwardRow(resized, Widen(positions), gridHeight, gridWidth), resized.Rows, resized.Columns * BicubicTaps.Count);
+        Settle(output, resized);
+    }
 
     /// <inheritdoc/>
     protected override void PositionInterpolationBackwardCore(DeviceView dPositions, DeviceView dOutput, int gridHeight, int gridWidth)

@@ -9,18 +9,22 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     protected override void ResidualForwardCore(DeviceView output, DeviceView residual, DeviceView branch, DeviceView scale)
     {
+        var (sum, x, y) = (Stage(output), Widen(residual), Widen(branch));
         if (scale.IsAbsent)
-            ElementwiseLoop.Run(_path, _pool, new PlainResidual(output, residual, branch), branch.Rows, branch.Columns);
+            ElementwiseLoop.Run(_path, _pool, new PlainResidual(sum, x, y), y.Rows, y.Columns);
         else
-            ElementwiseLoop.Run(_path, _pool, new ScaledResidual(output, residual, branch, scale), branch.Rows, branch.Columns);
+            ElementwiseLoop.Run(_path, _pool, new ScaledResidual(sum, x, y, Widen(scale)), y.Rows, y.Columns);
+        Settle(output, sum);
     }
 
     /// <inheritdoc/>
     protected override void ResidualBackwardCore(DeviceView dBranch, DeviceView dScale, DeviceView dOutput, DeviceView branch, DeviceView scale)
     {
+        var (dy, dz) = (Stage(dBranch), Widen(dOutput));
         if (!dScale.IsAbsent)
-            ColumnSumLoop.Run(_path, _pool, Floats(dScale), new RowProduct(dOutput, branch), branch.Rows, branch.Columns);
-        ElementwiseLoop.Run(_path, _pool, new ScaledRows(dBranch, dOutput, scale), branch.Rows, branch.Columns);
+            ColumnSumLoop.Run(_path, _pool, Floats(dScale), new RowProduct(dz, Widen(branch)), branch.Rows, branch.Columns);
+        ElementwiseLoop.Run(_path, _pool, new ScaledRows(dy, dz, Widen(scale)), branch.Rows, branch.Columns);
+        Settle(dBranch, dy);
     }
 
     private struct PlainResidual(DeviceView output, DeviceView residual, DeviceView branch) : IElementwiseOperator

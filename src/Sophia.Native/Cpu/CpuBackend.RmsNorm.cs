@@ -7,16 +7,22 @@ namespace Sophia.Native.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    protected override void RmsNormForwardCore(DeviceView output, DeviceView inverseRms, DeviceView input, DeviceView weight, float epsilon) =>
-        RowLoop.Run(_path, _pool, new RmsNormForwardRow(output, inverseRms, input, weight, epsilon), input.Rows, input.Columns);
+    protected override void RmsNormForwardCore(DeviceView output, DeviceView inverseRms, DeviceView input, DeviceView weight, float epsilon)
+    {
+        var (y, x) = (Stage(output), Widen(input));
+        RowLoop.Run(_path, _pool, new RmsNormForwardRow(y, inverseRms, x, Widen(weight), epsilon), x.Rows, x.Columns);
+        Settle(output, y);
+    }
 
     /// <inheritdoc/>
     protected override void RmsNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dOutput, DeviceView input, DeviceView weight, DeviceView inverseRms, bool accumulate)
     {
+        var (dx, dy, x) = (accumulate ? Widen(dInput) : Stage(dInput), Widen(dOutput), Widen(input));
         // The weight comes first: dInput may overwrite dOutput.
         if (!dWeight.IsAbsent)
-            ColumnSumLoop.Run(_path, _pool, Floats(dWeight), new RmsNormWeightTerm(dOutput, input, inverseRms), input.Rows, input.Columns);
-        RowLoop.Run(_path, _pool, new RmsNormBackwardRow(dInput, dOutput, input, weight, inverseRms, accumulate), input.Rows, input.Columns);
+            ColumnSumLoop.Run(_path, _pool, Floats(dWeight), new RmsNormWeightTerm(dy, x, inverseRms), x.Rows, x.Columns);
+        RowLoop.Run(_path, _pool, new RmsNormBackwardRow(dx, dy, x, Widen(weight), inverseRms, accumulate), x.Rows, x.Columns);
+        Settle(dInput, dx);
     }
 
     private readonly struct RmsNormForwardRow(DeviceView output, DeviceView inverseRms, DeviceView input, DeviceView weight, float epsilon) : IRowOperator

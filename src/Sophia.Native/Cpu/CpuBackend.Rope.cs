@@ -10,7 +10,9 @@ public sealed unsafe partial class CpuBackend
     protected override void RopeCore(DeviceView values, DeviceView table, DeviceView positions, int headSize, bool inverse)
     {
         CheckRows("Rope", "positions", positions, table.Rows, "rows of the table");
-        RowLoop.Run(_path, _pool, new RopeRow(values, table, positions, headSize, inverse), values.Rows, values.Columns);
+        var x = Widen(values);
+        RowLoop.Run(_path, _pool, new RopeRow(x, table, positions, headSize, inverse), x.Rows, x.Columns);
+        Settle(values, x);
     }
 
     /// <summary>Every entry of a vector of row numbers must lie in [0, limit).</summary>

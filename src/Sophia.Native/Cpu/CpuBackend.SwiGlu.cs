@@ -7,12 +7,20 @@ namespace Sophia.Native.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    protected override void SwiGluForwardCore(DeviceView output, DeviceView gateUp) =>
-        ElementwiseLoop.Run(_path, _pool, new SwiGluForwardVector(output, gateUp), output.Rows, output.Columns);
+    protected override void SwiGluForwardCore(DeviceView output, DeviceView gateUp)
+    {
+        var (y, x) = (Stage(output), Widen(gateUp));
+        ElementwiseLoop.Run(_path, _pool, new SwiGluForwardVector(y, x), y.Rows, y.Columns);
+        Settle(output, y);
+    }
 
     /// <inheritdoc/>
-    protected override void SwiGluBackwardCore(DeviceView dGateUp, DeviceView dOutput, DeviceView gateUp) =>
-        ElementwiseLoop.Run(_path, _pool, new SwiGluBackwardVector(dGateUp, dOutput, gateUp), dOutput.Rows, dOutput.Columns);
+    protected override void SwiGluBackwardCore(DeviceView dGateUp, DeviceView dOutput, DeviceView gateUp)
+    {
+        var (dx, dy, x) = (Stage(dGateUp), Widen(dOutput), Widen(gateUp));
+        ElementwiseLoop.Run(_path, _pool, new SwiGluBackwardVector(dx, dy, x), dy.Rows, dy.Columns);
+        Settle(dGateUp, dx);
+    }
 
     private struct SwiGluForwardVector(DeviceView output, DeviceView gateUp) : IElementwiseOperator
     {

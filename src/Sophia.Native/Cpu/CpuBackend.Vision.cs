@@ -7,20 +7,30 @@ namespace Sophia.Native.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    protected override void PatchExtractCore(DeviceView patches, DeviceView pixels, int height, int width, int patchSize) =>
-        RowLoop.Run(_path, _pool, new PatchExtractRow(patches, pixels, height, width, patchSize), patches.Rows, patches.Columns);
+    protected override void PatchExtractCore(DeviceView patches, DeviceView pixels, int height, int width, int patchSize)
+    {
+        var rows = Stage(patches);
+        RowLoop.Run(_path, _pool, new PatchExtractRow(rows, pixels, height, width, patchSize), rows.Rows, rows.Columns);
+        Settle(patches, rows);
+    }
 
     /// <inheritdoc/>
-    protected override void VisionTokensForwardCore(DeviceView output, DeviceView patches, DeviceView classToken, DeviceView positions) =>
-        RowLoop.Run(_path, _pool, new VisionTokensForwardRow(output, patches, classToken, positions), output.Rows, output.Columns);
+    protected override void VisionTokensForwardCore(DeviceView output, DeviceView patches, DeviceView classToken, DeviceView positions)
+    {
+        var tokens = Stage(output);
+        RowLoop.Run(_path, _pool, new VisionTokensForwardRow(tokens, Widen(patches), Widen(classToken), Widen(positions)), tokens.Rows, tokens.Columns);
+        Settle(output, tokens);
+    }
 
     /// <inheritdoc/>
     protected override void VisionTokensBackwardCore(DeviceView dPatches, DeviceView dClassToken, DeviceView dPositions, DeviceView dOutput, int patchCount)
     {
         var tileRows = 1L + patchCount;
         var tiles = dOutput.Rows / tileRows;
+        var dRows = Stage(dPatches);
+        dOutput = Widen(dOutput);
         if (!dPatches.IsAbsent)
-            RowLoop.Run(_path, _pool, new VisionTokensPatchRow(dPatches, dOutput, patchCount), dPatches.Rows, dPatches.Columns);
+            RowLoop.Run(_path, _pool, new VisionTokensPatchRow(dRows, dOutput, patchCount), dRows.Rows, dRows.Columns);
         if (!dClassToken.IsAbsent)
         {
             var classRows = new DeviceView(dOutput.Buffer, dOutput.ByteOffset, tiles, dOutput.Columns, dOutput.Stride * tileRows, ElementType.Float32);
@@ -28,15 +38,24 @@ public sealed unsafe partial class CpuBackend
         }
         if (!dPositions.IsAbsent)
             RowLoop.Run(_path, _pool, new VisionTokensPositionRow(dPositions, dOutput, tiles), tileRows, tiles * dOutput.Columns);
+        Settle(dPatches, dRows);
     }
 
     /// <inheritdoc/>
-    protected override void PixelShuffleForwardCore(DeviceView output, DeviceView input, int gridHeight, int gridWidth) =>
-        RowLoop.Run(_path, _pool, new PixelShuffleForwardRow(output, input, gridHeight, gridWidth), output.Rows, output.Columns);
+    protected override void PixelShuffleForwardCore(DeviceView output, DeviceView input, int gridHeight, int gridWidth)
+    {
+        var (joined, tokens) = (Stage(output), Widen(input));
+        RowLoop.Run(_path, _pool, new PixelShuffleForwardRow(joined, tokens, gridHeight, gridWidth), joined.Rows, joined.Columns);
+        Settle(output, joined);
+    }
 
     /// <inheritdoc/>
-    protected override void PixelShuffleBackwardCore(DeviceView dInput, DeviceView dOutput, int gridHeight, int gridWidth) =>
-        RowLoop.Run(_path, _pool, new PixelShuffleBackwardRow(dInput, dOutput, gridHeight, gridWidth), dInput.Rows, dInput.Columns);
+    protected override void PixelShuffleBackwardCore(DeviceView dInput, DeviceView dOutput, int gridHeight, int gridWidth)
+    {
+        var (dTokens, dJoined) = (Stage(dInput), Widen(dOutput));
+        RowLoop.Run(_path, _pool, new PixelShuffleBackwardRow(dTokens, dJoined, gridHeight, gridWidth), dTokens.Rows, dTokens.Columns);
+        Settle(dInput, dTokens);
+    }
 
     private readonly struct PatchExtractRow(DeviceView patches, DeviceView pixels, int height, int width, int patchSize) : IRowOperator
     {

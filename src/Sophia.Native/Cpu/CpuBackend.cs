@@ -51,6 +51,8 @@ public sealed partial class CpuBackend : Backend
     {
         _pool.Dispose();
         _callerScratch.Dispose();
+        foreach (var buffer in _staging)
+            buffer.Dispose();
     }
 
     /// <inheritdoc/>

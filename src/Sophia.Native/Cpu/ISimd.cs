@@ -22,6 +22,9 @@ internal unsafe interface ISimd<TVector>
     /// <summary>Loads <see cref="Width"/> floats; no alignment is needed.</summary>
     static abstract TVector Load(float* source);
 
+    /// <summary>Loads <see cref="Width"/> BFloat16 and widens them; no alignment is needed.</summary>
+    static abstract TVector Load(BFloat16* source);
+
     static abstract void Store(float* destination, TVector value);
 
     /// <summary>Loads the first <paramref name="count"/> lanes (0 to <see cref="Width"/>) and sets the others to zero; memory beyond is not touched.</summary>
@@ -116,13 +119,11 @@ internal unsafe interface ISimd<TVector>
     static abstract float MaxAcross(TVector value);
 
     /// <summary>
-    /// Loads four adjacent columns of <see cref="Width"/> rows: lane r of columnJ is source[r * stride + J].
-    /// </summary>
-    static abstract void LoadColumns(float* source, nint stride, out TVector column0, out TVector column1, out TVector column2, out TVector column3);
-
-    /// <summary>
     /// Transposes a <see cref="Width"/> x <see cref="Width"/> block: destination[j * destinationStride + i] = source[i * sourceStride + j].
     /// The blocks must not overlap.
     /// </summary>
     static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
+
+    /// <summary>The same with any words of 32 bits, the rows <paramref name="sourceStride"/> bytes apart.</summary>
+    static abstract void Transpose(byte* source, nint sourceStride, float* destination, nint destinationStride);
 }

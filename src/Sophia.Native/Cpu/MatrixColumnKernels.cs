@@ -1,22 +1,32 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Sophia.Native.Cpu;
 
 /// <summary>
-/// Few rows of A against a B whose columns are contiguous (Y = X * W^T while decoding): B is transposed in registers,
-/// four steps of k at a time, and never packed. Each lane is one column's chain over all of k, so the bits are those of
-/// the blocked product. Bound by the bytes of B from main memory, by shuffles from the second-level cache.
+/// Few rows of A against a B whose columns are contiguous (Y = X * W^T while decoding): a block of B, as many columns as a
+/// vector has lanes and of each one cache line (half of one on the narrow path), is transposed into a buffer in the
+/// first-level cache; B is never packed. Each lane is one column's chain over all of k, so the bits are those of the blocked
+/// product. Bound by the bytes of B from main memory.
 /// </summary>
-internal static unsafe class MatrixColumnKernels<TSimd, TVector>
+/// <remarks>
+/// A cache line is read once and whole: the columns of a weight often lie a power of two apart, where the sixteen lines of a
+/// block share one set of a cache that keeps twelve. And sixteen streams are more than the processor's prefetchers follow, so
+/// each block asks for the lines <see cref="PrefetchBytes"/> further on.
+/// </remarks>
+internal static unsafe class MatrixColumnKernels<TSimd, TVector, TElement>
     where TSimd : ISimd<TVector>
     where TVector : struct
+    where TElement : struct, IMatrixElement
 {
-    /// <summary>Above so many rows packing B costs less than transposing it again for every four of them.</summary>
-    public const int MaximumRows = 4;
+    private const int PrefetchBytes = 512;
 
-    /// <summary>Whether <see cref="Multiply"/> takes the product.</summary>
-    public static bool Takes(in MatrixProduct product) =>
-        product.RowStrideB == 1 && product.ColumnStrideB != 1 && product.M <= MaximumRows && product.N >= TSimd.Width;
+    /// <summary>Steps of k of one block: a vector's bytes of every column.</summary>
+    private static int Steps
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TSimd.Width * sizeof(float) / TElement.Size;
+    }
 
     /// <summary>
     /// Columns [begin, end) of the product. Begin is a multiple of the vector width, and so is end unless it is N.
@@ -25,36 +35,26 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
     [SkipLocalsInit]
     public static void Multiply(in MatrixProduct product, int begin, int end)
     {
+        int blockFloats = Steps * TSimd.Width;
+        float* memory = stackalloc float[2 * blockFloats + TSimd.Width];
+        // Whole cache lines.
+        float* block = (float*)(((nint)memory + TSimd.Width * sizeof(float) - 1) & -(TSimd.Width * sizeof(float)));
         int column = begin;
         if (product.M == 1)
         {
-            nint k = product.K / 4 * 4;
             for (; column + 2 * TSimd.Width <= end; column += 2 * TSimd.Width)
-            {
-                float* b = product.B + column * product.ColumnStrideB;
-                float* c = product.C + column;
-                float* bias = product.Bias == null ? null : product.Bias + column;
-                Rows1Twice(c, product.A, product.ColumnStrideA, b, product.ColumnStrideB, k, product.Accumulate, k == product.K ? bias : null);
-                if (k < product.K)
-                {
-                    FinishRows(product, b, c, 0, bias);
-                    FinishRows(product, b + TSimd.Width * product.ColumnStrideB, c + TSimd.Width, 0, bias == null ? null : bias + TSimd.Width);
-                }
-            }
+                Group(product, column, product.C + column, 0, product.Bias == null ? null : product.Bias + column, 2, block);
         }
         for (; column + TSimd.Width <= end; column += TSimd.Width)
-        {
-            float* bias = product.Bias == null ? null : product.Bias + column;
-            Group(product, product.B + column * product.ColumnStrideB, product.C + column, product.RowStrideC, bias);
-        }
+            Group(product, column, product.C + column, product.RowStrideC, product.Bias == null ? null : product.Bias + column, 1, block);
         if (column == end)
             return;
 
         // The last columns: a whole vector that ends at N and begins inside the group before it. Only its new lanes are kept.
         int first = end - TSimd.Width;
         int known = column - first;
-        float* last = stackalloc float[(MaximumRows + 1) * TSimd.Width];
-        float* lastBias = product.Bias == null ? null : last + MaximumRows * TSimd.Width;
+        float* last = stackalloc float[(MatrixColumns.MaximumRows + 1) * TSimd.Width];
+        float* lastBias = product.Bias == null ? null : last + MatrixColumns.MaximumRows * TSimd.Width;
         for (int i = 0; i < TSimd.Width; i++)
         {
             for (int row = 0; row < product.M; row++)
@@ -62,7 +62,7 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
             if (lastBias != null)
                 lastBias[i] = product.Bias[first + i];
         }
-        Group(product, product.B + first * product.ColumnStrideB, last, TSimd.Width, lastBias);
+        Group(product, first, last, TSimd.Width, lastBias, 1, block);
         for (int row = 0; row < product.M; row++)
         {
             for (int i = known; i < TSimd.Width; i++)
@@ -70,101 +70,120 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
         }
     }
 
-    private static void Group(in MatrixProduct product, float* b, float* c, nint rowStrideC, float* bias)
+    /// <summary>
+    /// One or, with a single row of A, two vectors of columns from <paramref name="column"/> on: one chain alone would wait for its own multiply-adds.
+    /// The sums lie in C between blocks: a call in the loop over the steps would make the compiler keep them in memory at every step.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Group(in MatrixProduct product, int column, float* c, nint rowStrideC, float* bias, int vectors, float* block)
     {
         float* a = product.A;
-        int rows = product.M;
-        nint k = product.K / 4 * 4;
-        float* biasNow = k == product.K ? bias : null;
-        // Three rows are done as four, the fourth being the third once more.
-        if (rows >= 3)
-            Rows4(c, rowStrideC, rows - 1, a, product.RowStrideA, product.ColumnStrideA, b, product.ColumnStrideB, k, product.Accumulate, biasNow);
-        else if (rows == 2)
-            Rows2(c, rowStrideC, a, product.RowStrideA, product.ColumnStrideA, b, product.ColumnStrideB, k, product.Accumulate, biasNow);
-        else
-            Rows1(c, a, product.ColumnStrideA, b, product.ColumnStrideB, k, product.Accumulate, biasNow);
-        if (k < product.K)
-            FinishRows(product, b, c, rowStrideC, bias);
+        nint strideB = product.ColumnStrideB * TElement.Size;
+        nint vectorB = TSimd.Width * strideB;
+        byte* b = TElement.Address(product) + column * strideB;
+        for (int row = 0; row < product.M && !product.Accumulate; row++)
+        {
+            for (int vector = 0; vector < vectors; vector++)
+                TSimd.Store(c + row * rowStrideC + vector * TSimd.Width, TSimd.Zero);
+        }
+        nint k = product.K;
+        for (; k >= Steps; k -= Steps)
+        {
+            Prefetch(b, strideB);
+            TElement.LoadBlock<TSimd, TVector>(b, strideB, block);
+            if (vectors == 2)
+            {
+                Prefetch(b + vectorB, strideB);
+                TElement.LoadBlock<TSimd, TVector>(b + vectorB, strideB, block + Steps * TSimd.Width);
+                Sum1Twice(c, a, product.ColumnStrideA, block);
+            }
+            else if (product.M == 1)
+            {
+                Sum1(c, a, product.ColumnStrideA, block);
+            }
+            else if (product.M == 2)
+            {
+                Sum2(c, rowStrideC, a, product.RowStrideA, product.ColumnStrideA, block);
+            }
+            else
+            {
+                // Three rows are done as four, the fourth being the third once more.
+                Sum4(c, rowStrideC, product.M - 1, a, product.RowStrideA, product.ColumnStrideA, block);
+            }
+            a += Steps * product.ColumnStrideA;
+            b += Steps * TElement.Size;
+        }
+        for (int vector = 0; vector < vectors; vector++)
+        {
+            if (k > 0)
+                Finish(product, a, b + vector * vectorB, k, c, rowStrideC);
+            for (int row = 0; row < product.M && bias != null; row++)
+                TSimd.Store(c + row * rowStrideC, TSimd.Add(TSimd.Load(c + row * rowStrideC), TSimd.Load(bias)));
+            c += TSimd.Width;
+            bias = bias == null ? null : bias + TSimd.Width;
+        }
     }
 
-    /// <summary>
-    /// The last one to three steps of k, going on from C. They are apart from the kernels because they call: a call in the
-    /// same method would make the compiler keep the sums of the loops in memory.
-    /// </summary>
-    private static void FinishRows(in MatrixProduct product, float* b, float* c, nint rowStrideC, float* bias)
+    /// <summary>The last k steps, fewer than a block's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Finish(in MatrixProduct product, float* a, byte* b, nint k, float* c, nint rowStrideC)
     {
-        for (int row = 0; row < product.M; row++)
+        nint strideB = product.ColumnStrideB * TElement.Size;
+        float* lanes = stackalloc float[TSimd.Width];
+        for (nint step = 0; step < k; step++)
         {
-            TVector sum = TSimd.Load(c);
-            for (nint k = product.K / 4 * 4; k < product.K; k++)
-                sum = TSimd.FusedMultiplyAdd(TSimd.Broadcast(product.A + row * product.RowStrideA + k * product.ColumnStrideA), LoadColumn(b + k, product.ColumnStrideB), sum);
-            if (bias != null)
-                sum = TSimd.Add(sum, TSimd.Load(bias));
-            TSimd.Store(c, sum);
-            c += rowStrideC;
+            for (int lane = 0; lane < TSimd.Width; lane++)
+                lanes[lane] = TElement.Load(b + lane * strideB + step * TElement.Size);
+            for (int row = 0; row < product.M; row++)
+            {
+                float* sum = c + row * rowStrideC;
+                TSimd.Store(sum, TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + row * product.RowStrideA + step * product.ColumnStrideA), TSimd.Load(lanes), TSimd.Load(sum)));
+            }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1(float* c, float* a, nint columnStrideA, float* b, nint columnStrideB, nint k, bool fromC, float* bias)
+    private static void Sum1(float* c, float* a, nint columnStrideA, float* block)
     {
-        TVector r0 = fromC ? TSimd.Load(c) : TSimd.Zero;
-        for (; k >= 4; k -= 4)
+        TVector r0 = TSimd.Load(c);
+        for (int step = 0; step < Steps; step++)
         {
-            TSimd.LoadColumns(b, columnStrideB, out TVector b0, out TVector b1, out TVector b2, out TVector b3);
-            r0 = Chain(a, columnStrideA, b0, b1, b2, b3, r0);
-            a += 4 * columnStrideA;
-            b += 4;
+            r0 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a), TSimd.Load(block), r0);
+            a += columnStrideA;
+            block += TSimd.Width;
         }
-        if (bias != null)
-            r0 = TSimd.Add(r0, TSimd.Load(bias));
         TSimd.Store(c, r0);
     }
 
-    /// <summary>One row of A, two vectors of columns: one chain alone would wait for its own multiply-adds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1Twice(float* c, float* a, nint columnStrideA, float* b, nint columnStrideB, nint k, bool fromC, float* bias)
+    private static void Sum1Twice(float* c, float* a, nint columnStrideA, float* block)
     {
-        TVector r0 = fromC ? TSimd.Load(c) : TSimd.Zero;
-        TVector r1 = fromC ? TSimd.Load(c + TSimd.Width) : TSimd.Zero;
-        float* bSecond = b + TSimd.Width * columnStrideB;
-        for (; k >= 4; k -= 4)
+        TVector r0 = TSimd.Load(c);
+        TVector r1 = TSimd.Load(c + TSimd.Width);
+        for (int step = 0; step < Steps; step++)
         {
-            TSimd.LoadColumns(b, columnStrideB, out TVector b0, out TVector b1, out TVector b2, out TVector b3);
-            r0 = Chain(a, columnStrideA, b0, b1, b2, b3, r0);
-            TSimd.LoadColumns(bSecond, columnStrideB, out b0, out b1, out b2, out b3);
-            r1 = Chain(a, columnStrideA, b0, b1, b2, b3, r1);
-            a += 4 * columnStrideA;
-            b += 4;
-            bSecond += 4;
-        }
-        if (bias != null)
-        {
-            r0 = TSimd.Add(r0, TSimd.Load(bias));
-            r1 = TSimd.Add(r1, TSimd.Load(bias + TSimd.Width));
+            TVector factor = TSimd.Broadcast(a);
+            r0 = TSimd.FusedMultiplyAdd(factor, TSimd.Load(block), r0);
+            r1 = TSimd.FusedMultiplyAdd(factor, TSimd.Load(block + Steps * TSimd.Width), r1);
+            a += columnStrideA;
+            block += TSimd.Width;
         }
         TSimd.Store(c, r0);
         TSimd.Store(c + TSimd.Width, r1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2(float* c, nint rowStrideC, float* a, nint rowStrideA, nint columnStrideA, float* b, nint columnStrideB, nint k, bool fromC, float* bias)
+    private static void Sum2(float* c, nint rowStrideC, float* a, nint rowStrideA, nint columnStrideA, float* block)
     {
-        TVector r0 = fromC ? TSimd.Load(c) : TSimd.Zero;
-        TVector r1 = fromC ? TSimd.Load(c + rowStrideC) : TSimd.Zero;
-        for (; k >= 4; k -= 4)
+        TVector r0 = TSimd.Load(c);
+        TVector r1 = TSimd.Load(c + rowStrideC);
+        for (int step = 0; step < Steps; step++)
         {
-            TSimd.LoadColumns(b, columnStrideB, out TVector b0, out TVector b1, out TVector b2, out TVector b3);
-            r0 = Chain(a, columnStrideA, b0, b1, b2, b3, r0);
-            r1 = Chain(a + rowStrideA, columnStrideA, b0, b1, b2, b3, r1);
-            a += 4 * columnStrideA;
-            b += 4;
-        }
-        if (bias != null)
-        {
-            TVector offset = TSimd.Load(bias);
-            r0 = TSimd.Add(r0, offset);
-            r1 = TSimd.Add(r1, offset);
+            TVector values = TSimd.Load(block);
+            r0 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a), values, r0);
+            r1 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + rowStrideA), values, r1);
+            a += columnStrideA;
+            block += TSimd.Width;
         }
         TSimd.Store(c, r0);
         TSimd.Store(c + rowStrideC, r1);
@@ -172,54 +191,40 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector>
 
     /// <summary>Rows 0, 1, 2 and <paramref name="lastRow"/>, which is 3, or 2 once more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4(float* c, nint rowStrideC, nint lastRow, float* a, nint rowStrideA, nint columnStrideA, float* b, nint columnStrideB, nint k, bool fromC, float* bias)
+    private static void Sum4(float* c, nint rowStrideC, nint lastRow, float* a, nint rowStrideA, nint columnStrideA, float* block)
     {
-        float* cLast = c + lastRow * rowStrideC;
-        float* aLast = a + lastRow * rowStrideA;
-        TVector r0 = fromC ? TSimd.Load(c) : TSimd.Zero;
-        TVector r1 = fromC ? TSimd.Load(c + rowStrideC) : TSimd.Zero;
-        TVector r2 = fromC ? TSimd.Load(c + 2 * rowStrideC) : TSimd.Zero;
-        TVector r3 = fromC ? TSimd.Load(cLast) : TSimd.Zero;
-        for (; k >= 4; k -= 4)
+        nint last = lastRow * rowStrideA;
+        TVector r0 = TSimd.Load(c);
+        TVector r1 = TSimd.Load(c + rowStrideC);
+        TVector r2 = TSimd.Load(c + 2 * rowStrideC);
+        TVector r3 = TSimd.Load(c + lastRow * rowStrideC);
+        for (int step = 0; step < Steps; step++)
         {
-            TSimd.LoadColumns(b, columnStrideB, out TVector b0, out TVector b1, out TVector b2, out TVector b3);
-            r0 = Chain(a, columnStrideA, b0, b1, b2, b3, r0);
-            r1 = Chain(a + rowStrideA, columnStrideA, b0, b1, b2, b3, r1);
-            r2 = Chain(a + 2 * rowStrideA, columnStrideA, b0, b1, b2, b3, r2);
-            r3 = Chain(aLast, columnStrideA, b0, b1, b2, b3, r3);
-            a += 4 * columnStrideA;
-            aLast += 4 * columnStrideA;
-            b += 4;
-        }
-        if (bias != null)
-        {
-            TVector offset = TSimd.Load(bias);
-            r0 = TSimd.Add(r0, offset);
-            r1 = TSimd.Add(r1, offset);
-            r2 = TSimd.Add(r2, offset);
-            r3 = TSimd.Add(r3, offset);
+            TVector values = TSimd.Load(block);
+            r0 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a), values, r0);
+            r1 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + rowStrideA), values, r1);
+            r2 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + 2 * rowStrideA), values, r2);
+            r3 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + last), values, r3);
+            a += columnStrideA;
+            block += TSimd.Width;
         }
         TSimd.Store(c, r0);
         TSimd.Store(c + rowStrideC, r1);
         TSimd.Store(c + 2 * rowStrideC, r2);
-        TSimd.Store(cLast, r3);
+        TSimd.Store(c + lastRow * rowStrideC, r3);
     }
 
+    /// <summary>Asks for what every column of the vector needs some blocks later; an address beyond B is harmless.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Chain(float* a, nint columnStrideA, TVector b0, TVector b1, TVector b2, TVector b3, TVector sum)
+    private static void Prefetch(byte* b, nint strideB)
     {
-        sum = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a), b0, sum);
-        sum = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + columnStrideA), b1, sum);
-        sum = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + 2 * columnStrideA), b2, sum);
-        return TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + 3 * columnStrideA), b3, sum);
-    }
-
-    /// <summary>One element of each column.</summary>
-    private static TVector LoadColumn(float* b, nint columnStrideB)
-    {
-        float* lanes = stackalloc float[TSimd.Width];
-        for (int lane = 0; lane < TSimd.Width; lane++)
-            lanes[lane] = b[lane * columnStrideB];
-        return TSimd.Load(lanes);
+        if (!Sse.IsSupported)
+            return;
+        byte* ahead = b + PrefetchBytes;
+        for (int column = 0; column < TSimd.Width; column++)
+        {
+            Sse.Prefetch0(ahead);
+            ahead += strideB;
+        }
     }
 }

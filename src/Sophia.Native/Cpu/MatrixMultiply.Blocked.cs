@@ -78,7 +78,7 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
         {
             if ((long)product.M * product.N * product.K < ParallelFrom || pool.ThreadCount == 1 && product.M <= BlockM)
                 MultiplyOnWorker(pool.Scratch(0), product);
-            else if (MatrixColumnKernels<TSimd, TVector>.Takes(product))
+            else if (MatrixColumns.Takes<TSimd, TVector>(product))
                 MultiplyColumns(pool, product);
             else
                 MultiplyTiles(pool, product);
@@ -90,13 +90,13 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
     {
         if (product.M <= 0 || product.N <= 0)
             return;
-        if (MatrixColumnKernels<TSimd, TVector>.Takes(product))
-            MatrixColumnKernels<TSimd, TVector>.Multiply(product, 0, product.N);
+        if (MatrixColumns.Takes<TSimd, TVector>(product))
+            MatrixColumns.Multiply<TSimd, TVector>(product, 0, product.N);
         else
             ComputeTile(product, scratch, MustPackB(product), null, 0, 0, MatrixPanels<TSimd, TVector>.Count(product.N), 0, product.M);
     }
 
-    private static bool MustPackB(in MatrixProduct product) => product.ColumnStrideB != 1 || product.M >= PackRowMajorFrom;
+    private static bool MustPackB(in MatrixProduct product) => product.ColumnStrideB != 1 || product.IsRounded || product.M >= PackRowMajorFrom;
 
     private static void MultiplyColumns(WorkerPool pool, in MatrixProduct product)
     {
@@ -112,7 +112,7 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
     {
         ColumnProduct* shared = (ColumnProduct*)context;
         int begin = index * shared->ItemColumns;
-        MatrixColumnKernels<TSimd, TVector>.Multiply(shared->Product, begin, Math.Min(begin + shared->ItemColumns, shared->Product.N));
+        MatrixColumns.Multiply<TSimd, TVector>(shared->Product, begin, Math.Min(begin + shared->ItemColumns, shared->Product.N));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -149,7 +149,7 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
             shared.PackItems = 0;
             if (packShared)
             {
-                shared.PackItems = product.ColumnStrideB == 1
+                shared.PackItems = PacksSideBySide(product)
                     ? (shared.Panels + PackPanels - 1) / PackPanels * shared.PackChunks
                     : shared.Panels;
             }
@@ -260,7 +260,7 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
     private static void PackShared(TiledProduct* shared, int item)
     {
         ref MatrixProduct product = ref shared->Product;
-        if (product.ColumnStrideB != 1)
+        if (!PacksSideBySide(product))
         {
             PackPanel(product, shared->FirstPanel + item, 0, product.K, shared->Packed + (nint)shared->PackedColumn(item) * product.K);
             return;
@@ -280,9 +280,15 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
         int start = MatrixPanels<TSimd, TVector>.Start(product.N, panel);
         int width = MatrixPanels<TSimd, TVector>.Start(product.N, panel + 1) - start;
         int valid = Math.Min(width, product.N - start);
-        MatrixPanels<TSimd, TVector>.Pack(
-            product.B + k0 * product.RowStrideB + start * product.ColumnStrideB, product.RowStrideB, product.ColumnStrideB, k, valid, width, packed);
+        nint first = k0 * product.RowStrideB + start * product.ColumnStrideB;
+        if (product.IsRounded)
+            MatrixPanels<TSimd, TVector>.Pack(product.RoundedB + first, product.RowStrideB, product.ColumnStrideB, k, valid, width, packed);
+        else
+            MatrixPanels<TSimd, TVector>.Pack(product.B + first, product.RowStrideB, product.ColumnStrideB, k, valid, width, packed);
     }
+
+    /// <summary>Whether one packing item fills several panels from long runs of the rows of B, rather than one panel.</summary>
+    private static bool PacksSideBySide(in MatrixProduct product) => product.ColumnStrideB == 1 && !product.IsRounded;
 
     /// <summary>A product with few rows, shared out by columns.</summary>
     private struct ColumnProduct

@@ -44,6 +44,41 @@ internal static unsafe class MatrixPanels<TSimd, TVector>
             PackStrided(b, rowStrideB, columnStrideB, k, valid, width, packed);
     }
 
+    /// <summary>The same from a B that is stored as BFloat16; its rows or its columns are contiguous.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
+    public static void Pack(BFloat16* b, nint rowStrideB, nint columnStrideB, int k, int valid, int width, float* packed)
+    {
+        if (columnStrideB == 1)
+        {
+            for (int p = 0; p < k; p++)
+            {
+                WidenRow(b + p * rowStrideB, valid, packed + (nint)p * width);
+                Clear(packed + (nint)p * width + valid, width - valid);
+            }
+            return;
+        }
+        int steps = 2 * TSimd.Width;
+        int wholeColumns = valid / TSimd.Width * TSimd.Width;
+        int wholeK = k / steps * steps;
+        float* block = stackalloc float[2 * TSimd.Width * TSimd.Width];
+        for (int column = 0; column < wholeColumns; column += TSimd.Width)
+        {
+            for (int p = 0; p < wholeK; p += steps)
+            {
+                BFloat16Element.LoadBlock<TSimd, TVector>((byte*)(b + column * columnStrideB + p), columnStrideB * sizeof(BFloat16), block);
+                for (int step = 0; step < steps; step++)
+                    TSimd.Store(packed + (nint)(p + step) * width + column, TSimd.Load(block + step * TSimd.Width));
+            }
+        }
+        for (int p = 0; p < k; p++)
+        {
+            for (int column = p < wholeK ? wholeColumns : 0; column < valid; column++)
+                packed[(nint)p * width + column] = b[p + column * columnStrideB];
+            Clear(packed + (nint)p * width + valid, width - valid);
+        }
+    }
+
     /// <summary>
     /// Packs rows [k0, k1) of several panels of a row-major B, row by row. The panels lie one after the other, each whole in
     /// k (<paramref name="totalK"/> rows), the first of them at <paramref name="packed"/>.
@@ -103,6 +138,23 @@ internal static unsafe class MatrixPanels<TSimd, TVector>
             for (; row < rows; row++)
                 destination[row - whole] = source[row];
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void WidenRow(BFloat16* source, int count, float* destination)
+    {
+        int i = 0;
+        for (; i + TSimd.Width <= count; i += TSimd.Width)
+            TSimd.Store(destination + i, TSimd.Load(source + i));
+        for (; i < count; i++)
+            destination[i] = source[i];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Clear(float* destination, int count)
+    {
+        for (int i = 0; i < count; i++)
+            destination[i] = 0;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,7 +1,7 @@
 namespace Sophia.Native.Cpu;
 
 /// <summary>
-/// One product C[M, N] = (accumulate ? C : 0) + A[M, K] * B[K, N], then + bias[N]. Strides count floats; C has unit
+/// One product C[M, N] = (accumulate ? C : 0) + A[M, K] * B[K, N], then + bias[N]. Strides count elements; C has unit
 /// column stride; A and B may have any strides, so a transposed operand is the same memory with its strides swapped.
 /// C may not overlap A, B or the bias.
 /// </summary>
@@ -13,6 +13,9 @@ internal unsafe struct MatrixProduct
     public nint RowStrideA;
     public nint ColumnStrideA;
     public float* B;
+
+    /// <summary>B where it is stored as BFloat16; null where it is <see cref="B"/>.</summary>
+    public BFloat16* RoundedB;
     public nint RowStrideB;
     public nint ColumnStrideB;
 
@@ -24,6 +27,9 @@ internal unsafe struct MatrixProduct
 
     /// <summary>Whether the chain of every element starts from the old C (else from 0, and C is only written).</summary>
     public bool Accumulate;
+
+    /// <summary>Whether B is stored as BFloat16: only where its rows or its columns are contiguous.</summary>
+    public readonly bool IsRounded => RoundedB != null;
 
     /// <summary>C[M, N] = A[M, K] * B[K, N], all row-major with the given leading strides.</summary>
     public static MatrixProduct NormalNormal(float* c, nint rowStrideC, float* a, nint rowStrideA, float* b, nint rowStrideB, int m, int n, int k, bool accumulate = false) => new()
@@ -45,4 +51,13 @@ internal unsafe struct MatrixProduct
         C = c, RowStrideC = rowStrideC, A = a, RowStrideA = 1, ColumnStrideA = rowStrideA, B = b, RowStrideB = rowStrideB, ColumnStrideB = 1,
         M = m, N = n, K = k, Accumulate = accumulate,
     };
+
+    /// <summary>The same product with the B that a view holds, in Float32 or BFloat16.</summary>
+    public readonly MatrixProduct With(DeviceView b)
+    {
+        MatrixProduct product = this;
+        product.B = b.Type == ElementType.Float32 ? (float*)b.Address : null;
+        product.RoundedB = b.Type == ElementType.Float32 ? null : (BFloat16*)b.Address;
+        return product;
+    }
 }

@@ -29,6 +29,10 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> Load(float* source) => Vector256.Load(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load(BFloat16* source) =>
+        Vector256.ShiftLeft(Vector256.Create(Vector128.WidenLower(Vector128.Load((ushort*)source)), Vector128.WidenUpper(Vector128.Load((ushort*)source))), 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* destination, Vector256<float> value) => value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -162,10 +166,9 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         return MaxOf(two, Vector128.Shuffle(two, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
-    /// <inheritdoc/>
-    /// <remarks>The network of <see cref="Simd512.LoadColumns"/> over two 128-bit lanes: rows r and r+4.</remarks>
+    /// <summary>Loads four adjacent words of eight rows: lane r of columnJ is word J of the row at source + r * stride bytes. Two lanes of 128 bits: rows r and r + 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadColumns(float* source, nint stride, out Vector256<float> column0, out Vector256<float> column1, out Vector256<float> column2, out Vector256<float> column3)
+    private static void LoadColumns(byte* source, nint stride, out Vector256<float> column0, out Vector256<float> column1, out Vector256<float> column2, out Vector256<float> column3)
     {
         nint stride4 = 4 * stride;
         Vector256<float> rows0 = GatherLanes(source, stride4);
@@ -192,8 +195,12 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride) =>
+        Transpose((byte*)source, sourceStride * sizeof(float), destination, destinationStride);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
+    public static void Transpose(byte* source, nint sourceStride, float* destination, nint destinationStride)
     {
         for (int column = 0; column < 8; column += 4)
         {
@@ -202,7 +209,7 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
             column1.Store(destination + destinationStride);
             column2.Store(destination + 2 * destinationStride);
             column3.Store(destination + 3 * destinationStride);
-            source += 4;
+            source += 4 * sizeof(float);
             destination += 4 * destinationStride;
         }
     }
@@ -214,7 +221,7 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
             rows0.GetElement(index + 4), rows1.GetElement(index + 4), rows2.GetElement(index + 4), rows3.GetElement(index + 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> GatherLanes(float* source, nint stride) => Vector256.Create(Vector128.Load(source), Vector128.Load(source + stride));
+    private static Vector256<float> GatherLanes(byte* source, nint stride) => Vector256.Create(Vector128.Load((float*)source), Vector128.Load((float*)(source + stride)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> MaxOf(Vector128<float> left, Vector128<float> right) =>

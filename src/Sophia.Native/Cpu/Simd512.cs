@@ -29,6 +29,9 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> Load(float* source) => Avx512F.LoadVector512(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Load(BFloat16* source) => Avx512F.ShiftLeftLogical(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)source)), 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* destination, Vector512<float> value) => Avx512F.Store(destination, value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -133,53 +136,56 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxAcross(Vector512<float> value) => Simd256.MaxAcross(Simd256.Max(value.GetLower(), value.GetUpper()));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride) =>
+        Transpose((byte*)source, sourceStride * sizeof(float), destination, destinationStride);
+
     /// <inheritdoc/>
-    /// <remarks>
-    /// Each vector first gathers the same four columns of rows r, r+4, r+8, r+12, one row to a 128-bit lane; what is left
-    /// is a 4 x 4 transpose within lanes, half the shuffles of the usual network, and the inserts come from memory.
-    /// </remarks>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadColumns(float* source, nint stride, out Vector512<float> column0, out Vector512<float> column1, out Vector512<float> column2, out Vector512<float> column3)
-    {
-        nint stride4 = 4 * stride;
-        Vector512<float> rows0 = GatherLanes(source, stride4);
-        Vector512<float> rows1 = GatherLanes(source + stride, stride4);
-        Vector512<float> rows2 = GatherLanes(source + 2 * stride, stride4);
-        Vector512<float> rows3 = GatherLanes(source + 3 * stride, stride4);
-        // Within a lane: low01 = a0 b0 a1 b1, high01 = a2 b2 a3 b3 of rows 0 and 1.
-        Vector512<double> low01 = Avx512F.UnpackLow(rows0, rows1).AsDouble();
-        Vector512<double> high01 = Avx512F.UnpackHigh(rows0, rows1).AsDouble();
-        Vector512<double> low23 = Avx512F.UnpackLow(rows2, rows3).AsDouble();
-        Vector512<double> high23 = Avx512F.UnpackHigh(rows2, rows3).AsDouble();
-        column0 = Avx512F.UnpackLow(low01, low23).AsSingle();
-        column1 = Avx512F.UnpackHigh(low01, low23).AsSingle();
-        column2 = Avx512F.UnpackLow(high01, high23).AsSingle();
-        column3 = Avx512F.UnpackHigh(high01, high23).AsSingle();
-    }
-
+    /// <remarks>Every row is loaded once and whole. Four rows at a time are transposed within lanes of 128 bits, then lanes change places between the groups.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
+    public static void Transpose(byte* source, nint sourceStride, float* destination, nint destinationStride)
     {
-        for (int column = 0; column < 16; column += 4)
-        {
-            LoadColumns(source, sourceStride, out Vector512<float> column0, out Vector512<float> column1, out Vector512<float> column2, out Vector512<float> column3);
-            Avx512F.Store(destination, column0);
-            Avx512F.Store(destination + destinationStride, column1);
-            Avx512F.Store(destination + 2 * destinationStride, column2);
-            Avx512F.Store(destination + 3 * destinationStride, column3);
-            source += 4;
-            destination += 4 * destinationStride;
-        }
+        TransposeLanes(source, sourceStride, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
+        TransposeLanes(source + 4 * sourceStride, sourceStride, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
+        TransposeLanes(source + 8 * sourceStride, sourceStride, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
+        TransposeLanes(source + 12 * sourceStride, sourceStride, out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
+        StoreLanes(a0, b0, c0, d0, destination, destinationStride);
+        StoreLanes(a1, b1, c1, d1, destination + destinationStride, destinationStride);
+        StoreLanes(a2, b2, c2, d2, destination + 2 * destinationStride, destinationStride);
+        StoreLanes(a3, b3, c3, d3, destination + 3 * destinationStride, destinationStride);
     }
 
+    /// <summary>Four rows; lane l of the result J holds element 4 * l + J of each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> GatherLanes(float* source, nint stride)
+    private static void TransposeLanes(byte* source, nint stride, out Vector512<float> result0, out Vector512<float> result1, out Vector512<float> result2, out Vector512<float> result3)
     {
-        // The upper lanes are undefined until the inserts fill them; zeroing them first would cost as much as the inserts.
-        Vector512<float> value = Vector128.Load(source).ToVector256Unsafe().ToVector512Unsafe();
-        value = Avx512DQ.InsertVector128(value, Vector128.Load(source + stride), 1);
-        value = Avx512DQ.InsertVector128(value, Vector128.Load(source + 2 * stride), 2);
-        return Avx512DQ.InsertVector128(value, Vector128.Load(source + 3 * stride), 3);
+        Vector512<float> row0 = Avx512F.LoadVector512((float*)source);
+        Vector512<float> row1 = Avx512F.LoadVector512((float*)(source + stride));
+        Vector512<float> row2 = Avx512F.LoadVector512((float*)(source + 2 * stride));
+        Vector512<float> row3 = Avx512F.LoadVector512((float*)(source + 3 * stride));
+        // Within a lane: low01 = a0 b0 a1 b1, high01 = a2 b2 a3 b3 of rows 0 and 1.
+        Vector512<double> low01 = Avx512F.UnpackLow(row0, row1).AsDouble();
+        Vector512<double> high01 = Avx512F.UnpackHigh(row0, row1).AsDouble();
+        Vector512<double> low23 = Avx512F.UnpackLow(row2, row3).AsDouble();
+        Vector512<double> high23 = Avx512F.UnpackHigh(row2, row3).AsDouble();
+        result0 = Avx512F.UnpackLow(low01, low23).AsSingle();
+        result1 = Avx512F.UnpackHigh(low01, low23).AsSingle();
+        result2 = Avx512F.UnpackLow(high01, high23).AsSingle();
+        result3 = Avx512F.UnpackHigh(high01, high23).AsSingle();
+    }
+
+    /// <summary>Lane l of the four groups becomes row 4 * l of the destination.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreLanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* destination, nint stride)
+    {
+        Vector512<float> low0 = Avx512F.Shuffle4x128(a, b, 0x44);
+        Vector512<float> low1 = Avx512F.Shuffle4x128(c, d, 0x44);
+        Vector512<float> high0 = Avx512F.Shuffle4x128(a, b, 0xEE);
+        Vector512<float> high1 = Avx512F.Shuffle4x128(c, d, 0xEE);
+        Avx512F.Store(destination, Avx512F.Shuffle4x128(low0, low1, 0x88));
+        Avx512F.Store(destination + 4 * stride, Avx512F.Shuffle4x128(low0, low1, 0xDD));
+        Avx512F.Store(destination + 8 * stride, Avx512F.Shuffle4x128(high0, high1, 0x88));
+        Avx512F.Store(destination + 12 * stride, Avx512F.Shuffle4x128(high0, high1, 0xDD));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

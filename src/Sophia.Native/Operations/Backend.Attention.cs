@@ -10,7 +10,7 @@ public abstract partial class Backend
     /// S = scale * q * k^T over the visible keys, P = softmax(S), output = P * v, logSumExp = log of the sum of exp(S).
     /// The keys are taken in blocks of <see cref="AttentionKeyBlock"/> from the start of the sequence; each block has its own maximum, sum and product with v, each started afresh, and
     /// blocks are merged from left to right: so a query's result does not depend on how many queries come with it. A query that sees no key gives 0 and minus infinity.
-    /// Storage: output, query, key and value; with BFloat16 the products take the weights P of a block rounded to BFloat16, sums stay fp32.
+    /// Storage: output, query, key and value; with BFloat16 the products may take the weights P of a block rounded to BFloat16, sums stay fp32.
     /// </summary>
     /// <param name="output">[N, H * D], overwritten.</param>
     /// <param name="logSumExp">[N, H] Float32, saved for the backward pass, or absent.</param>
@@ -30,7 +30,7 @@ public abstract partial class Backend
     /// <summary>
     /// With P recomputed from logSumExp: dV = P^T dO; dP = dO v^T; dS = P * (dP - delta), delta = sum over D of dO * O; dQ = scale * dS k; dK = scale * dS^T q;
     /// the query heads of a group add up in the order of heads. No floating-point atomics: every sum has a fixed order.
-    /// Storage: all but delta and logSumExp; with BFloat16 P and dS enter the products rounded to BFloat16, sums stay fp32.
+    /// Storage: all but delta and logSumExp; with BFloat16 P and dS may enter the products rounded to BFloat16, sums stay fp32.
     /// </summary>
     /// <param name="dQuery">[N, H * D], overwritten.</param>
     /// <param name="dKey">[M, K * D]: the rows of the sequences are overwritten.</param>

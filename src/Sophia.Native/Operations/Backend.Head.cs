@@ -28,7 +28,7 @@ public abstract partial class Backend
     /// The fused head and objective, forward and backward in one pass over chunks of rows: logits, their statistics, log-probability, entropy, the loss of <see cref="TokenObjective"/> times the
     /// normalizer, in place d loss / d logits = derivative * normalizer * (onehot - softmax) * (1 / temperature in fp32), then dHidden and dWeight. 6*N*C*V operations.
     /// Rows with normalizer 0 or without a target give no gradient.
-    /// Storage: dHidden, hidden and weight; with BFloat16 d loss / d logits enters the two products rounded to BFloat16, sums and dWeight stay fp32.
+    /// Storage: dHidden, hidden and weight; with BFloat16 d loss / d logits may enter the two products rounded to BFloat16, sums and dWeight stay fp32.
     /// </summary>
     /// <param name="dHidden">[N, C], overwritten.</param>
     /// <param name="dWeight">[V, C] Float32, added to; absent when frozen.</param>

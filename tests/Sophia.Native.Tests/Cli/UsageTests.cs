@@ -70,7 +70,6 @@ public sealed class UsageTests(SmallWorld world) : IClassFixture<SmallWorld>, ID
     [InlineData("doctor --precision fp8", "--precision: expected|fp32|found 'fp8'")]
     [InlineData("doctor --log-level loud", "--log-level: expected quiet, info, debug, found 'loud'")]
     [InlineData("doctor --backend", "--backend: expected a value, found none")]
-    [InlineData("score --model M --data D --precision bf16", "--precision bf16|fp32")]
     [InlineData("score --model M --data D --temperature 0", "--temperature: expected a positive number, found 0")]
     [InlineData("score --model M --data D --temperature hot", "--temperature: expected a number, found 'hot'")]
     [InlineData("merge --model M --out O", "--adapter is required")]

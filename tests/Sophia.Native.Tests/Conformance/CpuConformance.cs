@@ -21,12 +21,16 @@ public sealed class CpuAvx512Family() : CpuFamily("avx512")
 
 public sealed class CpuPortableFamily() : CpuFamily("portable");
 
+[StorageTypes(ElementType.Float32, ElementType.BFloat16)]
 public sealed class CpuConformance_Avx512(CpuAvx512Family family) : OperationConformance(family), IClassFixture<CpuAvx512Family>;
 
+[StorageTypes(ElementType.Float32, ElementType.BFloat16)]
 public sealed class CpuConformance_Portable(CpuPortableFamily family) : OperationConformance(family), IClassFixture<CpuPortableFamily>;
 
+[StorageTypes(ElementType.Float32, ElementType.BFloat16)]
 public sealed class CpuAllocations_Avx512(CpuAvx512Family family) : AllocationConformance(family), IClassFixture<CpuAvx512Family>;
 
+[StorageTypes(ElementType.Float32, ElementType.BFloat16)]
 public sealed class CpuAllocations_Portable(CpuPortableFamily family) : AllocationConformance(family), IClassFixture<CpuPortableFamily>;
 
 public sealed class CpuObjectiveGolden_Avx512(CpuAvx512Family family) : ObjectiveGoldenConformance(family), IClassFixture<CpuAvx512Family>;

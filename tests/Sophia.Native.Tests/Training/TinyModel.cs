@@ -1,6 +1,5 @@
 using Sophia.Native.Models;
 using Sophia.Native.Models.Files;
-using Sophia.Native.Tests.Storage;
 
 namespace Sophia.Native.Tests.Training;
 
@@ -31,8 +30,7 @@ internal sealed class TinyModel : IDisposable
 
     public TinyModel(ParameterGroup[] trained, string? path = null, int threads = 1, InternVLConfig? config = null, ElementType storage = ElementType.Float32, AdapterConfig? adapter = null)
     {
-        var cpu = Backend.Open("cpu", new() { CpuPath = path, Threads = threads });
-        Backend = storage == ElementType.Float32 ? cpu : new RoundedStorageBackend(cpu);
+        Backend = Native.Backend.Open("cpu", new() { CpuPath = path, Threads = threads });
         Parameters = new(Backend, new(config ?? Config, adapter), storage, trained);
         ParameterInitializer.Initialize(Parameters.Layout, 7, Parameters);
         Model = new(Parameters.Layout.Config, Parameters);

@@ -1,0 +1,64 @@
+using System.Runtime.CompilerServices;
+
+namespace Sophia.Native.Cpu;
+
+/// <summary>How the elements of a product's B are stored; arithmetic is on their values as floats.</summary>
+internal unsafe interface IMatrixElement
+{
+    /// <summary>Bytes of an element.</summary>
+    static abstract int Size { get; }
+
+    /// <summary>The first element of B.</summary>
+    static abstract byte* Address(in MatrixProduct product);
+
+    static abstract float Load(byte* source);
+
+    /// <summary>
+    /// A vector's bytes of as many rows as it has lanes, transposed: lane r of the vector at block + j * width is element j of the row at source + r * stride bytes.
+    /// </summary>
+    static abstract void LoadBlock<TSimd, TVector>(byte* source, nint stride, float* block)
+        where TSimd : ISimd<TVector>
+        where TVector : struct;
+}
+
+/// <summary>B in single precision.</summary>
+internal readonly unsafe struct SingleElement : IMatrixElement
+{
+    public static int Size => sizeof(float);
+
+    public static byte* Address(in MatrixProduct product) => (byte*)product.B;
+
+    public static float Load(byte* source) => *(float*)source;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadBlock<TSimd, TVector>(byte* source, nint stride, float* block)
+        where TSimd : ISimd<TVector>
+        where TVector : struct => TSimd.Transpose(source, stride, block, TSimd.Width);
+}
+
+/// <summary>B in BFloat16: half the bytes, widened in registers, which is exact.</summary>
+internal readonly unsafe struct BFloat16Element : IMatrixElement
+{
+    public static int Size => sizeof(BFloat16);
+
+    public static byte* Address(in MatrixProduct product) => (byte*)product.RoundedB;
+
+    public static float Load(byte* source) => *(BFloat16*)source;
+
+    /// <summary>Two neighbors share a word of 32 bits: the even one is its lower half, the odd one its upper half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadBlock<TSimd, TVector>(byte* source, nint stride, float* block)
+        where TSimd : ISimd<TVector>
+        where TVector : struct
+    {
+        // Words in the lower half of the block; widened from the last on, they give way to elements just behind those still needed.
+        TSimd.Transpose(source, stride, block, TSimd.Width);
+        TVector upper = TSimd.CreateBits(unchecked((int)0xFFFF_0000));
+        for (int word = TSimd.Width - 1; word >= 0; word--)
+        {
+            TVector words = TSimd.Load(block + word * TSimd.Width);
+            TSimd.Store(block + (2 * word + 1) * TSimd.Width, TSimd.AndBits(words, upper));
+            TSimd.Store(block + 2 * word * TSimd.Width, TSimd.ShiftLeftBits(words, 16));
+        }
+    }
+}
