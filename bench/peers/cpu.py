@@ -14,6 +14,7 @@ import datetime
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -24,15 +25,26 @@ BENCHMARKS = os.path.join(ROOT, "bench/Sophia.Native.Benchmarks/bin/Release/net1
 
 # M x N x K of Y = X W^T: squares, and the linear layers of the 60 M model, of InternVL3-1B at 512 tokens, and decoding.
 SHAPES = ["1024x1024x1024", "2048x2048x2048", "512x4864x896", "512x896x4864", "2000x128x384", "1024x5632x512", "64x896x896", "16x896x896", "1x16384x4096"]
+# The interpreter of the peers' side.
+PYTHON = [sys.executable]
 LAYOUTS = ["NormalNormal", "NormalTransposed", "TransposedNormal"]
 MEDIUM = ["--config", "medium"]
 HEAD = (4096, 512, 32768)
 
 
-# ---- the peers' side: each function prints lines "name<TAB>seconds<TAB>operations" ----
+# ---- the peers' side: each function prints lines "name<TAB>seconds<TAB>bytes" ----
 
-def emit(name, seconds, operations=0.0):
-    print(f"{name}\t{seconds:.9f}\t{operations:.0f}", flush=True)
+def emit(name, seconds, extra=0.0):
+    print(f"{name}\t{seconds:.9f}\t{extra:.0f}", flush=True)
+
+
+def resident():
+    """Bytes of this process in memory."""
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def openblas(shapes):
@@ -65,7 +77,7 @@ def openblas(shapes):
                     run()
                     best = min(best, time.perf_counter() - start)
                     count += 1
-            emit(f"{shape} {layout}", best, 2.0 * m * n * k)
+            emit(f"{shape} {layout}", best)
 
 
 def median_of(work, rounds=5):
@@ -78,7 +90,7 @@ def median_of(work, rounds=5):
     return statistics.median(seconds)
 
 
-def torch_head(forward_only):
+def torch_head(what):
     """What reinforcement-learning code does in eager mode: all logits, log-softmax, the chosen log-probability, the entropy, the clipped ratio, backward."""
     import torch
 
@@ -109,13 +121,12 @@ def torch_head(forward_only):
         with torch.no_grad():
             loss()
 
-    cost = 2.0 * tokens * channels * vocabulary
-    if forward_only == "cross_entropy":
-        emit("HeadObjective", median_of(cross_entropy, 3), 3 * cost)
-    elif forward_only == "objective":
-        emit("HeadObjective", median_of(objective, 3), 3 * cost)
-    else:
-        emit("HeadForward", median_of(scores, 3), cost)
+    # Hidden states, weight and their gradients are there before; what comes on top is the method's.
+    hidden.grad, weight.grad = torch.ones_like(hidden), torch.ones_like(weight)
+    before = resident()
+    name, work = {"cross_entropy": ("HeadObjective", cross_entropy), "objective": ("HeadObjective", objective), "forward": ("HeadForward", scores)}[what]
+    seconds = median_of(work, 3)
+    emit(name, seconds, peak() - before)
 
 
 def medium_model():
@@ -269,11 +280,11 @@ def torch_operations():
     def values(*shape):
         return torch.rand(*shape).mul_(2).sub_(1).requires_grad_()
 
-    def both(name, function, inputs):
-        emit(f"{name}Forward", median_of(lambda: function(*inputs)))
+    def both(name, kind, function, inputs):
+        emit(f"{name}Forward{kind}", median_of(lambda: function(*inputs)))
         output = function(*inputs)
         gradient = torch.rand_like(output)
-        emit(f"{name}Backward", median_of(lambda: torch.autograd.grad(output, inputs, gradient, retain_graph=True)))
+        emit(f"{name}Backward{kind}", median_of(lambda: torch.autograd.grad(output, inputs, gradient, retain_graph=True)))
 
     def attend(q, k, v, causal):
         k, v = k.repeat_interleave(q.shape[1] // k.shape[1], 1), v.repeat_interleave(q.shape[1] // v.shape[1], 1)
@@ -285,12 +296,12 @@ def torch_operations():
         return scores.softmax(-1) @ v
 
     tokens, rows = 4096, 4 * 1025
-    both("RmsNorm", lambda x, w: w * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)), (values(tokens, 512), values(512)))
-    both("LayerNorm", lambda x, w, b: F.layer_norm(x, (384,), w, b, 1e-6), (values(rows, 384), values(384), values(384)))
-    both("SwiGlu", lambda g, u: F.silu(g) * u, (values(tokens, 2816), values(tokens, 2816)))
-    both("Gelu", F.gelu, (values(rows, 1536),))
-    both("Attention", lambda q, k, v: attend(q, k, v, True), (values(8, 8, 512, 64), values(8, 2, 512, 64), values(8, 2, 512, 64)))
-    both("Attention", lambda q, k, v: attend(q, k, v, False), (values(4, 6, 1025, 64), values(4, 6, 1025, 64), values(4, 6, 1025, 64)))
+    both("RmsNorm", "", lambda x, w: w * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)), (values(tokens, 512), values(512)))
+    both("LayerNorm", "", lambda x, w, b: F.layer_norm(x, (384,), w, b, 1e-6), (values(rows, 384), values(384), values(384)))
+    both("SwiGlu", "", lambda g, u: F.silu(g) * u, (values(tokens, 2816), values(tokens, 2816)))
+    both("Gelu", "", F.gelu, (values(rows, 1536),))
+    both("Attention", " causal", lambda q, k, v: attend(q, k, v, True), (values(8, 8, 512, 64), values(8, 2, 512, 64), values(8, 2, 512, 64)))
+    both("Attention", " full", lambda q, k, v: attend(q, k, v, False), (values(4, 6, 1025, 64), values(4, 6, 1025, 64), values(4, 6, 1025, 64)))
     count = 8 * 512 * (512 + 256 + 512 + 3 * 2816)
     parameter = torch.nn.Parameter(torch.rand(count))
     parameter.grad = torch.rand(count)
@@ -305,6 +316,10 @@ def peer(arguments):
     import torch
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if name == "about":
+        processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "CPU")
+        capability = next((line.split(":")[1].strip() for line in torch.__config__.show().splitlines() if "CPU capability" in line), "")
+        return print(f"{processor}; torch {torch.__version__} ({capability}), Python {platform.python_version()}")
     return {"head": torch_head, "step": torch_step, "decode": torch_decode, "operations": torch_operations}[name](*rest)
 
 
@@ -322,11 +337,12 @@ def run(command, threads):
 
 
 def theirs(threads, *arguments):
-    output, memory = run([sys.executable, os.path.abspath(__file__), "peer", *arguments], threads)
+    output, memory = run([*PYTHON, os.path.abspath(__file__), "peer", *arguments], threads)
     rows = {}
     for line in output.splitlines():
-        name, seconds, _ = line.split("\t")
+        name, seconds, extra = line.split("\t")
         rows[name] = float(seconds)
+        rows[name, "bytes"] = float(extra)
     return rows, memory
 
 
@@ -339,7 +355,7 @@ def cells(output):
 
 def our_operations(threads, *arguments):
     output, memory = run(["dotnet", BENCHMARKS, "operations", *MEDIUM, *arguments], threads)
-    return {row[0]: (float(row[2]) * 1e-6, row[6]) for row in cells(output) if re.fullmatch(r"[0-9.]+", row[2])}, memory
+    return {row[0]: (float(row[2]) * 1e-6, row[6], float(row[7]) * 1e6) for row in cells(output) if re.fullmatch(r"[0-9.]+", row[2])}, memory
 
 
 def our_gemm(threads, shapes):
@@ -384,18 +400,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--parts", default="gemm,head,step,decode,operations")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that has torch, with what goes before it")
     parser.add_argument("--out")
     options = parser.parse_args()
-    import torch
-
+    PYTHON[:] = options.python.split()
     threads, rounds, parts = options.threads, range(options.rounds), options.parts.split(",")
     report = Report(options.out)
-    blas = next((line.strip() for line in torch.__config__.show().splitlines() if "BLAS_INFO" in line), "")
-    blas = re.search(r"BLAS_INFO=(\w+)", blas)
+    about = run([*PYTHON, os.path.abspath(__file__), "peer", "about"], threads)[0].strip()
     report.line("# Ours beside OpenBLAS and PyTorch on the CPU")
     report.line()
-    report.line(f"{datetime.date.today()}, {threads} threads, torch {torch.__version__} ({blas.group(1) if blas else 'BLAS unknown'}), Python {platform.python_version()}; "
-                f"`python3 bench/peers/cpu.py --rounds {options.rounds} --parts {options.parts}`; {options.rounds} rounds, ours and theirs in turn; medians, spread = (largest - smallest) / median; ratio = theirs / ours in time.")
+    report.line(f"{datetime.date.today()}, {threads} threads; {about}; `python3 bench/peers/cpu.py --rounds {options.rounds} --parts {options.parts}`; {options.rounds} rounds, ours and theirs in turn; "
+                "medians, spread = (largest - smallest) / median; ratio = theirs / ours in time.")
 
     if "gemm" in parts:
         ours, others = [], []
@@ -411,34 +426,38 @@ def main():
             report.line(f"| {name} | {2e-9 * m * n * k / mine:.1f} | {shares} | {2e-9 * m * n * k / their:.1f} | {their / mine:.2f} |")
 
     if "head" in parts:
-        arguments = ["--tokens", str(HEAD[0]), "--vocabulary", str(HEAD[2]), "--filter", "Head", "--rounds", "3"]
-        ours, others, memory = [], {"objective": [], "cross_entropy": [], "forward": []}, {"ours": [], "objective": [], "cross_entropy": [], "forward": []}
+        arguments = ["--tokens", str(HEAD[0]), "--vocabulary", str(HEAD[2]), "--filter", "Head", "--rounds", "3", "--anchors", "no"]
+        ours, others, memory = [], {"objective": [], "cross_entropy": [], "forward": []}, {"objective": [], "cross_entropy": [], "forward": []}
         for _ in rounds:
-            rows, bytes_used = our_operations(threads, *arguments)
-            ours.append(rows)
-            memory["ours"].append(bytes_used)
+            ours.append(our_operations(threads, *arguments)[0])
             for what in others:
-                rows, bytes_used = theirs(threads, "head", what)
+                rows, _ = theirs(threads, "head", what)
                 others[what].append(next(iter(rows.values())))
-                memory[what].append(bytes_used)
+                memory[what].append(next(value for name, value in rows.items() if name[-1] == "bytes"))
+        given = 4.0 * 2 * HEAD[1] * (HEAD[0] + HEAD[2])
         report.line(f"\n## Head and objective, {HEAD[0]} tokens x {HEAD[1]} channels x vocabulary {HEAD[2]}, milliseconds\n")
-        report.line("| | ours | spread | PyTorch eager | spread | ratio | peak memory of the process, ours / theirs, GB |\n|---|---|---|---|---|---|---|")
-        mean = {name: statistics.median(values) / 1e9 for name, values in memory.items()}
+        report.line("Memory is what comes on top of hidden states, weight and their gradients: ours all other operands, the workspace among them, theirs the growth of the process.\n")
+        report.line("| | ours | spread | PyTorch eager | spread | ratio | memory, ours / theirs, MB |\n|---|---|---|---|---|---|---|")
         for label, mine, what in [("log-probability and entropy", "HeadForward", "forward"), ("objective, forward and backward", "HeadObjective", "objective"), ("against cross-entropy alone, forward and backward", "HeadObjective", "cross_entropy")]:
-            report.compare(label, [r[mine][0] for r in ours], others[what], 1e3, f" {mean['ours']:.2f} / {mean[what]:.2f} |")
+            extra = ours[0][mine][2] - (given if mine == "HeadObjective" else given / 2)
+            report.compare(label, [r[mine][0] for r in ours], others[what], 1e3, f" {extra / 1e6:.0f} / {statistics.median(memory[what]) / 1e6:.0f} |")
 
     if "step" in parts:
-        ours, others, memory = [], [], ([], [])
+        variants = [("step", []), ("step with recomputation", ["--recompute", "yes"])]
+        ours, memory = {name: [] for name, _ in variants}, {name: [] for name, _ in variants}
+        others, their_memory = [], []
         for _ in rounds:
-            output, used = run(["dotnet", BENCHMARKS, "steps", *MEDIUM, "--tokens", "1024", "--sequence", "512", "--tiles", "2", "--rounds", "3"], threads)
-            ours.append(column(output, "seconds a step"))
-            memory[0].append(used)
+            for name, extra in variants:
+                output, used = run(["dotnet", BENCHMARKS, "steps", *MEDIUM, "--tokens", "1024", "--sequence", "512", "--tiles", "2", "--rounds", "3", *extra], threads)
+                ours[name].append(column(output, "seconds a step"))
+                memory[name].append(used)
             rows, used = theirs(threads, "step")
             others.append(next(iter(rows.values())))
-            memory[1].append(used)
+            their_memory.append(used)
         report.line("\n## A training step of the 60 M model (two samples of 512 tokens, one tile of 448 pixels each, fp32; forward, backward of every group, clipping, AdamW), seconds\n")
         report.line("| | ours | spread | PyTorch | spread | ratio | peak memory of the process, ours / theirs, GB |\n|---|---|---|---|---|---|---|")
-        report.compare("step", ours, others, 1, f" {statistics.median(memory[0]) / 1e9:.2f} / {statistics.median(memory[1]) / 1e9:.2f} |")
+        for name, _ in variants:
+            report.compare(name, ours[name], others, 1, f" {statistics.median(memory[name]) / 1e9:.2f} / {statistics.median(their_memory) / 1e9:.2f} |")
 
     if "decode" in parts:
         variants = [("fp32", ["--precision", "fp32"]), ("weights in bf16", ["--precision", "bf16"])]
@@ -463,7 +482,7 @@ def main():
         report.line("| operation | ours | spread | PyTorch eager | spread | ratio | ours, share of the bound, rounds |\n|---|---|---|---|---|---|---|")
         for name in ours[0]:
             share = f" {', '.join(r[name][1] for r in ours)} |"
-            other = next((peer_name for peer_name in others[0] if name.startswith(peer_name)), None)
+            other = next((peer_name for peer_name in others[0] if isinstance(peer_name, str) and name.startswith(peer_name)), None)
             if other is None:
                 middle, spread = summary([r[name][0] for r in ours])
                 report.line(f"| {name} | {middle * 1e6:.3g} | {spread:.0%} | - | - | - |{share}")

@@ -9,6 +9,9 @@ internal sealed class DeviceOperands(Backend backend, ElementType storage) : IDi
     private readonly Random _random = new(1);
     private float[]? _block;
 
+    /// <summary>Bytes of all operands so far.</summary>
+    public long Bytes => _buffers.Sum(buffer => buffer.Bytes);
+
     /// <summary>[rows, columns] of the storage type, uniform in [-1, 1).</summary>
     public DeviceView Matrix(long rows, long columns) => Random(rows, columns, storage);
 

@@ -15,23 +15,25 @@ internal static class OperationTable
         var options = TableOptions.Parse(arguments);
         using var backend = options.OpenBackend();
         using var table = new TableWriter(options.Output);
-        var (bandwidth, rate, size) = Anchors(backend, options);
+        var (bandwidth, rate, size) = options.Anchors ? Anchors(backend, options) : default;
         table.Line($"# Operations at the sizes of {options.ConfigName}, {options.Storage}");
         table.Line("");
         table.Line($"{DateTime.UtcNow:yyyy-MM-dd}, {backend.Description}; `operations {string.Join(' ', arguments)}`; median of {options.Rounds} rounds, spread = (slowest - fastest) / median.");
-        table.Line(string.Create(CultureInfo.InvariantCulture, $"Anchors of this run: a copy moves {bandwidth / 1e9:0} GB/s (read and written), LinearForward of {size}^3 does {rate / 1e12:0.00} TFLOP/s. Share = the larger of bytes / copy and operations / product, over the time."));
+        if (options.Anchors)
+            table.Line(string.Create(CultureInfo.InvariantCulture, $"Anchors of this run: a copy moves {bandwidth / 1e9:0} GB/s (read and written), LinearForward of {size}^3 does {rate / 1e12:0.00} TFLOP/s. Share = the larger of bytes / copy and operations / product, over the time."));
         table.Line("");
-        table.Header("operation", "shape", "microseconds", "spread", "GB/s", "TFLOP/s", "share of the bound");
+        table.Header("operation", "shape", "microseconds", "spread", "GB/s", "TFLOP/s", "share of the bound", "operands MB");
         foreach (var (name, create) in new ModelOperations(backend, options).All())
         {
             if (!name.Contains(options.Filter, StringComparison.OrdinalIgnoreCase))
                 continue;
             using var operands = new DeviceOperands(backend, options.Storage);
             var operation = create(operands);
+            var operandBytes = operands.Bytes;
             var time = Measurement.Of(backend, options.Rounds, operation.Run);
             var bound = Math.Max(operation.Bytes / bandwidth, operation.Operations / rate);
             table.Row(operation.Name, operation.Shape, Number(time.Median * 1e6), Percent(time.Spread), Number(operation.Bytes / time.Median / 1e9),
-                operation.Operations > 0 ? Number(operation.Operations / time.Median / 1e12) : "-", Percent(bound / time.Median));
+                operation.Operations > 0 ? Number(operation.Operations / time.Median / 1e12) : "-", options.Anchors ? Percent(bound / time.Median) : "-", Number(operandBytes / 1e6));
         }
         return 0;
     }

@@ -17,7 +17,7 @@ internal static class StepTable
         using var table = new TableWriter(options.Output);
         var samples = Math.Max(1, options.Tokens / options.SequenceTokens);
         using var model = new SyntheticModel(backend, options.Config, samples, options.SequenceTokens, options.Tiles, options.Storage, ParameterGroup.Vision, ParameterGroup.Projector, ParameterGroup.Decoder);
-        using var trainer = new Trainer(model.Model, new() { MicroBatch = model.Plan, Objective = new ObjectiveOptions { ClipLow = 0.8f, ClipHigh = 1.28f }, Optimizer = new() { Moments = options.Moments } });
+        using var trainer = new Trainer(model.Model, new() { MicroBatch = model.Plan with { Recompute = options.Recompute }, Objective = new ObjectiveOptions { ClipLow = 0.8f, ClipHigh = 1.28f }, Optimizer = new() { Moments = options.Moments } });
         table.Line($"# Training steps of {options.ConfigName}, {options.Storage}, moments {options.Moments}");
         table.Line("");
         table.Line($"{DateTime.UtcNow:yyyy-MM-dd}, {backend.Description}; `steps {string.Join(' ', arguments)}`; random weights, tokens and pixels; operations are counted as three forward passes of matrix products and causal attention.");

@@ -7,7 +7,7 @@ namespace Sophia.Native.Benchmarks.Tables;
 /// <summary>What the tables of operations, steps and decoding have in common.</summary>
 internal sealed record TableOptions
 {
-    public const string Usage = "--config FILE|medium, --vocabulary V, --backend NAME, --numerics invariant|fast, --precision fp32|bf16, --moments fp32|bf16, --tokens N, --sequence T, --tiles I, --batch B, --new-tokens N, --rounds N, --filter TEXT, --out FILE";
+    public const string Usage = "--config FILE|medium, --vocabulary V, --backend NAME, --numerics invariant|fast, --precision fp32|bf16, --moments fp32|bf16, --tokens N, --sequence T, --tiles I, --batch B, --new-tokens N, --recompute yes|no, --anchors yes|no, --rounds N, --filter TEXT, --out FILE";
 
     /// <summary>The model whose sizes the table is for; <c>medium</c> is <see cref="SyntheticModel.MediumConfig"/>.</summary>
     public InternVLConfig Config { get; private init; } = null!;
@@ -42,6 +42,12 @@ internal sealed record TableOptions
     public int NewTokens { get; private init; } = 128;
 
     public int Rounds { get; private init; } = 7;
+
+    /// <summary>Whether a training step keeps what enters a layer alone and runs the layer again on the way back.</summary>
+    public bool Recompute { get; private init; }
+
+    /// <summary>Whether the table of operations measures bandwidth and product rate first; without them there are no shares, and the memory of the process is that of the operations.</summary>
+    public bool Anchors { get; private init; } = true;
 
     /// <summary>Only operations whose name contains this.</summary>
     public string Filter { get; private init; } = "";
@@ -89,10 +95,14 @@ internal sealed record TableOptions
         "--batch" => this with { Batch = Count(name, value) },
         "--new-tokens" => this with { NewTokens = Count(name, value) },
         "--rounds" => this with { Rounds = Count(name, value) },
+        "--recompute" => this with { Recompute = YesOrNo(name, value) },
+        "--anchors" => this with { Anchors = YesOrNo(name, value) },
         "--filter" => this with { Filter = value },
         "--out" => this with { Output = value },
         _ => throw new ArgumentException($"Unknown option '{name}'. Known: {Usage}"),
     };
+
+    private static bool YesOrNo(string name, string value) => value switch { "yes" => true, "no" => false, _ => throw new ArgumentException($"{name}: expected yes or no, found '{value}'.") };
 
     private static ElementType Type(string name, string value) =>
         value switch { "fp32" => ElementType.Float32, "bf16" => ElementType.BFloat16, _ => throw new ArgumentException($"{name}: expected fp32 or bf16, found '{value}'.") };

@@ -87,13 +87,17 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector, TElement>
                 TSimd.Store(c + row * rowStrideC + vector * TSimd.Width, TSimd.Zero);
         }
         nint k = product.K;
+        // What is asked for lies so many bytes further on in the order of reading: behind the last block come the first ones of the next columns.
+        nint rowBytes = product.K * TElement.Size;
+        nint toNextColumns = vectors * vectorB - rowBytes;
         for (; k >= Steps; k -= Steps)
         {
-            Prefetch(b, strideB);
+            byte* ahead = b + PrefetchBytes + (k * TElement.Size > PrefetchBytes ? 0 : toNextColumns);
+            Prefetch(ahead, strideB);
             TElement.LoadBlock<TSimd, TVector>(b, strideB, block);
             if (vectors == 2)
             {
-                Prefetch(b + vectorB, strideB);
+                Prefetch(ahead + vectorB, strideB);
                 TElement.LoadBlock<TSimd, TVector>(b + vectorB, strideB, block + Steps * TSimd.Width);
                 Sum1Twice(c, a, product.ColumnStrideA, block);
             }
@@ -214,17 +218,16 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector, TElement>
         TSimd.Store(c + lastRow * rowStrideC, r3);
     }
 
-    /// <summary>Asks for what every column of the vector needs some blocks later; an address beyond B is harmless.</summary>
+    /// <summary>Asks for a line of every column of a vector; an address beyond B is harmless.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* b, nint strideB)
+    private static void Prefetch(byte* source, nint strideB)
     {
         if (!Sse.IsSupported)
             return;
-        byte* ahead = b + PrefetchBytes;
         for (int column = 0; column < TSimd.Width; column++)
         {
-            Sse.Prefetch0(ahead);
-            ahead += strideB;
+            Sse.Prefetch0(source);
+            source += strideB;
         }
     }
 }
