@@ -421,9 +421,12 @@ def main():
         report.line("| M x N x K, layout | ours, GFLOP/s | share of the multiply-add peak, rounds | OpenBLAS, GFLOP/s | ratio |\n|---|---|---|---|---|")
         for name in ours[0]:
             m, n, k = map(int, name.split()[0].split("x"))
-            mine, their = statistics.median(r[name][0] for r in ours), statistics.median(r[name] for r in others)
+            mine = statistics.median(r[name][0] for r in ours)
             shares = ", ".join(r[name][1] for r in ours)
-            report.line(f"| {name} | {2e-9 * m * n * k / mine:.1f} | {shares} | {2e-9 * m * n * k / their:.1f} | {their / mine:.2f} |")
+            # A weight in BFloat16 has no counterpart.
+            their = statistics.median(r[name] for r in others) if name in others[0] else None
+            beside = "- | -" if their is None else f"{2e-9 * m * n * k / their:.1f} | {their / mine:.2f}"
+            report.line(f"| {name} | {2e-9 * m * n * k / mine:.1f} | {shares} | {beside} |")
 
     if "head" in parts:
         arguments = ["--tokens", str(HEAD[0]), "--vocabulary", str(HEAD[2]), "--filter", "Head", "--rounds", "3", "--anchors", "no"]
