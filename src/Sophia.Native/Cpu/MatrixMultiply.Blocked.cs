@@ -115,11 +115,32 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
         MatrixColumns.Multiply<TSimd, TVector>(shared->Product, begin, Math.Min(begin + shared->ItemColumns, shared->Product.N));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>
+    /// Where the packed B of a long k has no room, k is gone through in parts, each going on from the C that the one before it left: else A would be read again for every few panels that fit.
+    /// </summary>
     private static void MultiplyTiles(WorkerPool pool, in MatrixProduct product)
     {
         if (product.M <= 0 || product.N <= 0)
             return;
+        int steps = product.K;
+        if (MustPackB(product) && product.M > BlockM)
+        {
+            long fitting = MaximumPackedFloats / ((long)MatrixPanels<TSimd, TVector>.Count(product.N) * MatrixPanels<TSimd, TVector>.MaximumWidth);
+            if (fitting >= BlockK)
+                steps = (int)Math.Min(steps, fitting / BlockK * BlockK);
+        }
+        int k = 0;
+        do
+        {
+            MultiplyPart(pool, product.Part(k, Math.Min(steps, product.K - k)));
+            k += steps;
+        }
+        while (k < product.K);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyPart(WorkerPool pool, in MatrixProduct product)
+    {
         TiledProduct shared;
         shared.Product = product;
         int tilesM = (product.M + BlockM - 1) / BlockM;
@@ -297,7 +318,7 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
         public int ItemColumns;
     }
 
-    /// <summary>What the workers share about one product; lives on the stack of <see cref="MultiplyTiles"/>.</summary>
+    /// <summary>What the workers share about one product; lives on the stack of <see cref="MultiplyPart"/>.</summary>
     private struct TiledProduct
     {
         public MatrixProduct Product;

@@ -52,6 +52,21 @@ internal unsafe struct MatrixProduct
         M = m, N = n, K = k, Accumulate = accumulate,
     };
 
+    /// <summary>Some steps of k of the product, to be taken in order: each part but the first goes on from the C of the one before it, and the last adds the bias.</summary>
+    public readonly MatrixProduct Part(int first, int count)
+    {
+        MatrixProduct part = this;
+        part.A += first * ColumnStrideA;
+        if (IsRounded)
+            part.RoundedB += first * RowStrideB;
+        else
+            part.B += first * RowStrideB;
+        part.K = count;
+        part.Accumulate |= first > 0;
+        part.Bias = first + count == K ? Bias : null;
+        return part;
+    }
+
     /// <summary>The same product with the B that a view holds, in Float32 or BFloat16.</summary>
     public readonly MatrixProduct With(DeviceView b)
     {

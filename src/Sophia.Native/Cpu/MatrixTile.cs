@@ -114,9 +114,23 @@ internal unsafe struct MatrixTile<TSimd, TVector>
                     Sse.Prefetch1(next + i);
                 next += share;
             }
+            if (Sse.IsSupported && left > GroupRows)
+                PrefetchRows(c + GroupRows * RowStrideC, TRow.Vectors * TSimd.Width, Math.Min(left - GroupRows, GroupRows));
             ComputeGroup<TRow>(c, group, Math.Min(left, GroupRows));
             c += GroupRows * RowStrideC;
             group += GroupStrideA;
+        }
+    }
+
+    /// <summary>Asks for the part of C that the next group adds to or overwrites: its lines come from far away and all at once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void PrefetchRows(float* c, int columns, int rows)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column += 16)
+                Sse.Prefetch0(c + column);
+            c += RowStrideC;
         }
     }
 
