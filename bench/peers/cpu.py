@@ -446,7 +446,7 @@ def main():
             report.compare(label, [r[mine][0] for r in ours], others[what], 1e3, f" {extra / 1e6:.0f} / {statistics.median(memory[what]) / 1e6:.0f} |")
 
     if "step" in parts:
-        variants = [("step", []), ("step with recomputation", ["--recompute", "yes"])]
+        variants = [("step", []), ("with recomputation", ["--recompute", "yes"]), ("with recomputation and moments in bf16", ["--recompute", "yes", "--moments", "bf16"])]
         ours, memory = {name: [] for name, _ in variants}, {name: [] for name, _ in variants}
         others, their_memory = [], []
         for _ in rounds:

@@ -168,6 +168,15 @@ internal sealed class ModelOperations(Backend backend, TableOptions options)
     {
         var columns = (_text.HeadCount + _text.KeyValueHeadCount) * _text.HeadSize;
         var (values, table, positions) = (make.Matrix(_tokens, columns), make.Floats(options.SequenceTokens, _text.HeadSize), make.Integers(_tokens, n => n % options.SequenceTokens));
+        // True rotations, so that values keep their size over many calls: subnormal numbers are slow.
+        var angles = new float[options.SequenceTokens * _text.HeadSize];
+        for (var i = 0; i < angles.Length; i++)
+        {
+            var (position, pair, isSine) = (i / _text.HeadSize, i % (_text.HeadSize / 2), i % _text.HeadSize >= _text.HeadSize / 2);
+            var angle = position * Math.Pow(_text.RopeTheta, -2.0 * pair / _text.HeadSize);
+            angles[i] = (float)(isSine ? Math.Sin(angle) : Math.Cos(angle));
+        }
+        backend.Upload<float>(table, angles);
         return new("Rope", $"{_tokens} x {columns}", 2.0 * _size * _tokens * columns, 0, () => backend.Rope(values, table, positions, _text.HeadSize));
     }
 

@@ -39,12 +39,14 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
         pool.Run(&RunItem, &call, checked(layout.Sequences * layout.KeyValueHeads));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RunItem(void* context, int index, int workerIndex)
     {
         Call* call = (Call*)context;
         Compute(*call, WorkerPool.Current.Scratch(workerIndex), index / call->Layout.KeyValueHeads, index % call->Layout.KeyValueHeads);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Compute(in Call call, WorkerScratch scratch, int sequence, int keyValueHead)
     {
         AttentionLayout layout = call.Layout;
@@ -100,6 +102,7 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
     /// One tile of queries of one head against one block of keys. On the diagonal of a causal sequence every query sees one key more than the one before:
     /// there the products go step by step, each step as far as its last query sees or from the first query that sees its first key.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ComputeTile(in Call call, in Block block, in Tile tile, nint column)
     {
         int headSize = call.Layout.HeadSize;
@@ -134,6 +137,7 @@ internal static unsafe class AttentionBackward<TSimd, TVector>
     }
 
     /// <summary>sums[keys, D] += p^T * values, where values has a row for each query of the tile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyByKey(float* sums, float* p, float* values, nint valueStride, in Tile tile, int headSize)
     {
         int keyStep = tile.Staircase ? StairStep : tile.Keys;

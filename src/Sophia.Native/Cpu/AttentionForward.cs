@@ -49,6 +49,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
         pool.Run(&RunItem, &call, checked(layout.Sequences * layout.KeyValueHeads * call.Tiles));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RunItem(void* context, int index, int workerIndex)
     {
         Call* call = (Call*)context;
@@ -63,6 +64,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
             Compute(*call, WorkerPool.Current.Scratch(workerIndex), sequence, keyValueHead, first, positions);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Compute(in Call call, WorkerScratch scratch, int sequence, int keyValueHead, int firstPosition, int positions)
     {
         int headSize = call.Layout.HeadSize;
@@ -144,6 +146,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
     }
 
     /// <summary>Rows of keys or values, from an element on, side by side and in single precision.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyRows(float* destination, nint source, nint first, nint stride, bool isRounded, int rows, int headSize)
     {
         if (!isRounded)
@@ -160,6 +163,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
     }
 
     /// <summary>scores = Q * K^T, as many vectors of keys for each row as it sees: rows that see the same number of vectors go together.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ComputeScores(in AttentionTile tile, int block, int firstRow, int rows, int headSize)
     {
         for (int row = firstRow, end; row < rows; row = end)
@@ -224,6 +228,7 @@ internal static unsafe class AttentionForward<TSimd, TVector>
     }
 
     /// <summary>partial = P * V, where every row's chain ends at its last visible key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyValues(in AttentionTile tile, float* partial, int block, int firstRow, int rows, float* values, nint valueStride, int headSize)
     {
         int headVectors = headSize / TSimd.Width;

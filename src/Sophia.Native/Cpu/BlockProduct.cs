@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Sophia.Native.Cpu;
 
 /// <summary>
@@ -9,6 +11,7 @@ internal static unsafe class BlockProduct<TSimd, TVector>
     where TVector : struct
 {
     /// <summary>C[rows, vectors * Width] = (fromC ? C : 0) + A[rows, k] * B[k, vectors * Width]; A by strides, B and C with adjacent columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(float* c, nint rowStrideC, float* a, nint rowStrideA, nint columnStrideA, float* b, nint rowStrideB, int rows, int vectors, int k, bool fromC)
     {
         // Panels of three vectors, at the end two of two rather than a wide and a narrow one.
@@ -44,6 +47,7 @@ internal static unsafe class BlockProduct<TSimd, TVector>
     /// <param name="rows">Any number.</param>
     /// <param name="columns">A multiple of the vector width.</param>
     /// <param name="staging">[Width, columns]: memory for the last rows.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(float* destination, nint destinationStride, float* source, nint sourceStride, int rows, int columns, float* staging)
     {
         int whole = rows / TSimd.Width * TSimd.Width;
@@ -57,6 +61,7 @@ internal static unsafe class BlockProduct<TSimd, TVector>
     }
 
     /// <summary>Copies [rows, columns]; the columns are a multiple of the vector width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Copy(float* destination, nint destinationStride, float* source, nint sourceStride, int rows, int columns)
     {
         for (int row = 0; row < rows; row++)
@@ -68,12 +73,14 @@ internal static unsafe class BlockProduct<TSimd, TVector>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TransposeRows(float* destination, nint destinationStride, float* source, nint sourceStride, int columns)
     {
         for (int column = 0; column < columns; column += TSimd.Width)
             TSimd.Transpose(source + column, sourceStride, destination + column * destinationStride, destinationStride);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Panel<TRow>(float* c, nint rowStrideC, float* a, nint rowStrideA, nint columnStrideA, float* b, nint rowStrideB, int rows, int k, bool fromC)
         where TRow : struct, IMatrixRow<TRow>
     {
