@@ -101,7 +101,8 @@ def main():
             if row.startswith("|"):
                 line(row)
         line()
-    line("```\n" + re.sub(r"(?m)^.*\(tensor|^/.*$", "", inspected).strip() + "\n```")
+    # The sums, without the list of every tensor.
+    line("```\n" + "\n".join(row for row in inspected.strip().splitlines() if not re.match(r"    \S+ +\[", row)) + "\n```")
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")

@@ -53,14 +53,15 @@ killed() {
     export -f rollout
     sophia_line=$(declare -p sophia)
     timeout -s KILL "$seconds" bash -c "$sophia_line; root=$(printf %q "$root") out=$(printf %q "$out"); rollout killed" || true
-    "${sophia[@]}" rollout --store "$out/killed" --status
+    status
 }
+status() { "${sophia[@]}" rollout --store "$out/killed" --status --captions "${CAPTIONS:-4}" --answers 4; }
 begin=$SECONDS
 rollout whole
 echo "unbroken: $((SECONDS - begin)) s"
 killed
 killed
 rollout killed
-"${sophia[@]}" rollout --store "$out/killed" --status
+status
 cmp "$out/whole.jsonl" "$out/killed.jsonl"
 wc -l < "$out/whole.jsonl" | xargs printf '%s trajectories, those of the run that was killed twice are the same byte for byte\n'
