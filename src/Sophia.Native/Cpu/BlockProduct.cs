@@ -89,7 +89,7 @@ internal static unsafe class BlockProduct<TSimd, TVector>
         {
             for (; rows >= 8; rows -= 8)
             {
-                MatrixKernels<TRow>.Rows8(c, rowStrideC, a, rowStrideA, columnStrideA, b, rowStrideB, k, fromC, null);
+                MatrixKernels<TRow>.Rows8(c, rowStrideC, a, rowStrideA, columnStrideA, b, rowStrideB, k, fromC, null, a, 0);
                 c += 8 * rowStrideC;
                 a += 8 * rowStrideA;
             }

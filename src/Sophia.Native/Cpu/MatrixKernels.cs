@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Sophia.Native.Cpu;
 
@@ -98,8 +99,10 @@ internal static unsafe class MatrixKernels<TRow>
         TRow.Store(c + 3 * rowStrideC, r3);
     }
 
+    /// <summary>Fetches one line at every step of k, from <paramref name="next"/> on, <paramref name="nextStep"/> floats further each time: what is needed later, or with step 0 what is at hand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rows8(float* c, nint rowStrideC, float* a, nint rowStrideA, nint columnStrideA, float* b, nint rowStrideB, nint k, bool fromC, float* bias)
+    public static void Rows8(
+        float* c, nint rowStrideC, float* a, nint rowStrideA, nint columnStrideA, float* b, nint rowStrideB, nint k, bool fromC, float* bias, float* next, nint nextStep)
     {
         TRow r0 = default, r1 = default, r2 = default, r3 = default, r4 = default, r5 = default, r6 = default, r7 = default;
         float* c4 = c + 4 * rowStrideC;
@@ -119,6 +122,9 @@ internal static unsafe class MatrixKernels<TRow>
         for (; k > 0; k--)
         {
             TRow line = TRow.Load(b);
+            if (Sse.IsSupported)
+                Sse.Prefetch1(next);
+            next += nextStep;
             r0 = TRow.MultiplyAdd(a, line, r0);
             r1 = TRow.MultiplyAdd(a + rowStrideA, line, r1);
             r2 = TRow.MultiplyAdd(a + 2 * rowStrideA, line, r2);

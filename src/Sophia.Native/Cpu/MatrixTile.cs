@@ -104,19 +104,15 @@ internal unsafe struct MatrixTile<TSimd, TVector>
     {
         float* c = C;
         float* group = A;
-        float* next = B + K * RowStrideB;
-        nint share = K * RowStrideB / ((Rows + GroupRows - 1) / GroupRows);
+        // Every group asks for its share of the next block of B, a little at each step: all at once the requests would wait for each other, and the kernel for them.
+        float* next = PrefetchB ? B + K * RowStrideB : A;
+        nint nextStep = PrefetchB ? RowStrideB / ((Rows + GroupRows - 1) / GroupRows) : 0;
         for (int left = Rows; left > 0; left -= GroupRows)
         {
-            if (PrefetchB && Sse.IsSupported)
-            {
-                for (nint i = 0; i < share; i += 16)
-                    Sse.Prefetch1(next + i);
-                next += share;
-            }
             if (Sse.IsSupported && left > GroupRows)
                 PrefetchRows(c + GroupRows * RowStrideC, TRow.Vectors * TSimd.Width, Math.Min(left - GroupRows, GroupRows));
-            ComputeGroup<TRow>(c, group, Math.Min(left, GroupRows));
+            ComputeGroup<TRow>(c, group, Math.Min(left, GroupRows), next, nextStep);
+            next += K * nextStep;
             c += GroupRows * RowStrideC;
             group += GroupStrideA;
         }
@@ -135,13 +131,13 @@ internal unsafe struct MatrixTile<TSimd, TVector>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void ComputeGroup<TRow>(float* c, float* a, int rows)
+    private readonly void ComputeGroup<TRow>(float* c, float* a, int rows, float* next, nint nextStep)
         where TRow : struct, IMatrixRow<TRow>
     {
         // Eight rows need more than the sixteen registers of the narrow path.
         if (TSimd.Width >= 16 && rows == GroupRows)
         {
-            MatrixKernels<TRow>.Rows8(c, RowStrideC, a, RowStrideA, ColumnStrideA, B, RowStrideB, K, FromC, Bias);
+            MatrixKernels<TRow>.Rows8(c, RowStrideC, a, RowStrideA, ColumnStrideA, B, RowStrideB, K, FromC, Bias, next, nextStep);
             return;
         }
         for (; rows >= 4; rows -= 4)
