@@ -13,9 +13,9 @@ namespace Sophia.Native.Cpu;
 /// the run, and a tile waits until they are done.
 /// A is read in place: the micro-kernel has loads to spare. Only where its columns are contiguous (a transposed operand,
 /// eight floats used from every cache line it touches) and several panels share it, it is packed.
-/// Measured on two cores of a Sapphire Rapids processor, share of the multiply-add peak (353 GFLOP/s) of Y = X * W^T, dX = dY * W,
-/// dW += dY^T * X, November 2026: 1024^3 84, 83, 80 %; 512 x 4864 x 896 77, 74, 72 %; 2000 x 128 x 384 89, 89, 81 %;
-/// 16 x 896 x 896 56, 70, 68 %. What is missing at 1024^3 goes into packing B and fetching operands from the third-level cache.
+/// Measured on two cores of a Sapphire Rapids processor, share of the multiply-add peak (350 GFLOP/s) of Y = X * W^T, dX = dY * W,
+/// dW += dY^T * X, November 2026: 1024^3 90, 89, 86 %; 512 x 4864 x 896 83, 80, 80 %. Packing takes some 3 % of the time at 1024^3,
+/// the rest is the micro-kernels' own, whose operands come from the second-level cache.
 /// </remarks>
 internal static unsafe class MatrixMultiply<TSimd, TVector>
     where TSimd : ISimd<TVector>
