@@ -23,6 +23,7 @@ public sealed partial class CpuBackend
         DeviceView output, DeviceView logSumExp, in AttentionSequences sequences, int headSize, float scale)
     {
         AttentionLayout layout = AttentionLayout.Create(sequences, query, key, headSize, scale);
+        // Rows of keys and values that belong to no sequence keep their gradients: what lies there goes through unchanged.
         var (dq, dk, dv) = (Stage(dQuery), Widen(dKey), Widen(dValue));
         var (@do, q, k, v, o) = (Widen(dOutput), Widen(query), Widen(key), Widen(value), Widen(output));
         if (_path == CpuPath.Avx512)
@@ -30,6 +31,7 @@ public sealed partial class CpuBackend
         else
             AttentionBackward<Simd256, Vector256<float>>.Run(_pool, layout, dq, dk, dv, delta, @do, q, k, v, o, logSumExp);
         Settle(dQuery, dq);
-        Settle(dKey, dk, dValue, dv);
+        Settle(dKey, dk);
+        Settle(dValue, dv);
     }
 }

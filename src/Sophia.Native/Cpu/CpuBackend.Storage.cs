@@ -44,19 +44,12 @@ public sealed unsafe partial class CpuBackend
         return new(_staging[_staged++], 0, view.Rows, view.Columns, view.Columns, ElementType.Float32);
     }
 
-    /// <summary>Ends a call: what was computed beside its place is rounded into it.</summary>
+    /// <summary>Ends a call, once for each output: what was computed beside its place is rounded into it.</summary>
     private void Settle(DeviceView output, DeviceView computed)
     {
         if (output.Type != computed.Type)
             Convert(output, computed);
         _staged = 0;
-    }
-
-    /// <summary>Ends a call with two outputs.</summary>
-    private void Settle(DeviceView output1, DeviceView computed1, DeviceView output2, DeviceView computed2)
-    {
-        Settle(output1, computed1);
-        Settle(output2, computed2);
     }
 
     /// <summary>Ends a call that leaves nothing in a stored type.</summary>
