@@ -10,7 +10,7 @@ internal static class SharedOptions
 
     public static readonly Option<string> Backend = new("--backend") { Description = "auto, cpu or cuda, with an optional :device", DefaultValueFactory = _ => "auto", Recursive = true };
 
-    public static readonly Option<string> Precision = new("--precision") { Description = "in which type parameters and activations are stored: fp32, or bf16 (half the memory, and twice the speed where the weights' bytes are what counts); arithmetic, sums, statistics and the optimizer's parameters are fp32 either way", DefaultValueFactory = _ => "fp32", Recursive = true };
+    public static readonly Option<string> Precision = new("--precision") { Description = "in which type parameters and activations are stored: fp32, or bf16 (half the memory, and faster where the weights' bytes are what counts, as in decoding); arithmetic, sums, statistics and the optimizer's parameters are fp32 either way", DefaultValueFactory = _ => "fp32", Recursive = true };
 
     public static readonly Option<string> Numerics = new("--numerics") { Description = "matrix products of the cuda backend: invariant (own ones, the same bits in any batch) or fast (cuBLASLt)", DefaultValueFactory = _ => "invariant", Recursive = true };
 
