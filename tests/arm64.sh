@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the portable path on ARM, where it is compiled to NEON: the whole conformance table and the golden models. On an ARM machine directly, elsewhere under QEMU's emulation of a process, which tells
 # right from wrong and nothing about speed. With arguments, runs the test program with these instead (`tests/arm64.sh -class '*VectorMathTests'`).
-# QEMU and Debian's C library for ARM are unpacked into a cache folder outside the repository: nothing is installed, no right is needed. .NET for ARM comes from NuGet. Some seven minutes on two cores.
+# QEMU and Debian's C library for ARM are unpacked into a cache folder outside the repository: nothing is installed, no right is needed. .NET for ARM comes from NuGet. Some nine minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fail() { echo "$*" >&2; exit 1; }
