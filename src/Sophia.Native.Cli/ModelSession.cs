@@ -13,9 +13,10 @@ internal sealed class ModelSession : IDisposable
 {
     private bool _isDisposed;
 
-    private ModelSession(string folder, Backend backend, InternVLProcessor processor, ParameterSet parameters, InternVL model, CheckpointLayout layout)
+    private ModelSession(string folder, string? adapter, Backend backend, InternVLProcessor processor, ParameterSet parameters, InternVL model, CheckpointLayout layout)
     {
         Folder = folder;
+        Adapter = adapter;
         Backend = backend;
         Processor = processor;
         Parameters = parameters;
@@ -26,6 +27,9 @@ internal sealed class ModelSession : IDisposable
 
     /// <summary>The checkpoint, as it was named.</summary>
     public string Folder { get; }
+
+    /// <summary>The adapter over the checkpoint, as it was named; null where there is none or the training begins one.</summary>
+    public string? Adapter { get; }
 
     public Backend Backend { get; }
 
@@ -57,52 +61,60 @@ internal sealed class ModelSession : IDisposable
     /// <summary>Loads a model, with an adapter over it where one is named.</summary>
     public static ModelSession Open(ParseResult parsed, string folder, string? adapter = null) => Open(parsed, folder, adapter, isProfiled: true, parsed.GetValue(SharedOptions.RopeLength));
 
-    /// <summary>Loads a model with rotary positions prepared for a length; null for the checkpoint's own.</summary>
-    public static ModelSession Open(ParseResult parsed, string folder, string? adapter, bool isProfiled, int? ropeLength) =>
-        Open(parsed, folder, isProfiled, [], ropeLength, config => adapter is null ? null : AdapterReader.ReadConfig(adapter, config), parameters =>
-        {
-            if (adapter is not null)
-                AdapterReader.Read(adapter, parameters.Layout, parameters);
-        });
+    /// <summary>Loads a model with rotary positions prepared for a length; null for the adapter's own, or else the checkpoint's.</summary>
+    public static ModelSession Open(ParseResult parsed, string folder, string? adapter, bool isProfiled, int? ropeLength) => Open(parsed, folder, adapter, isProfiled, ropeLength, recipe: null);
 
     /// <summary>Loads a model to be trained by a recipe; its adapter, if there is to be one, begins as a given one or as no change.</summary>
     public static ModelSession OpenForTraining(ParseResult parsed, string folder, Recipe recipe, string? adapter, int? ropeLength)
     {
         if (adapter is not null && recipe.Adapter is null)
             throw new UsageException("--adapter: expected a recipe with \"lora\", which trains the adapter, found one that trains the model: add \"lora\" with the adapter's rank, alpha and targets, or merge the adapter first (sophia merge).");
-        return Open(parsed, folder, isProfiled: true, [.. recipe.TrainedGroups], ropeLength, config => adapter is null ? recipe.Adapter?.Resolve(config, recipe.Freeze) : AdapterReader.ReadConfig(adapter, config), parameters =>
-        {
-            if (adapter is not null)
-                AdapterReader.Read(adapter, parameters.Layout, parameters);
-            else if (recipe.Adapter is not null)
-                ParameterInitializer.InitializeAdapter(parameters.Layout, SharedOptions.SeedOf(parsed), parameters);
-        });
+        return Open(parsed, folder, adapter, isProfiled: true, ropeLength, recipe);
     }
 
-    private static ModelSession Open(ParseResult parsed, string folder, bool isProfiled, ParameterGroup[] trained, int? ropeLength, Func<InternVLConfig, AdapterConfig?> findAdapter,
-        Action<ParameterSet> fillAdapter)
+    private static ModelSession Open(ParseResult parsed, string folder, string? adapter, bool isProfiled, int? ropeLength, Recipe? recipe)
     {
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{folder}: expected a checkpoint folder with config.json and safetensors, found {(File.Exists(folder) ? "a file" : "no such folder")}.");
         var processor = InternVLProcessor.Load(folder);
         if (ropeLength is { } length)
             processor = processor.WithRopeLength(length);
-        var adapter = findAdapter(processor.Config);
+        else if (adapter is not null)
+            processor = WithLengthOf(adapter, processor);
+        var adapted = adapter is null ? recipe?.Adapter?.Resolve(processor.Config, recipe.Freeze) : AdapterReader.ReadConfig(adapter, processor.Config);
         var backend = OpenBackend(parsed, isProfiled);
         ParameterSet? parameters = null;
         try
         {
-            var layout = new ParameterLayout(processor.Config, adapter);
-            parameters = new(backend, layout, SharedOptions.StorageOf(parsed), trained);
+            var layout = new ParameterLayout(processor.Config, adapted);
+            parameters = new(backend, layout, SharedOptions.StorageOf(parsed), recipe is null ? [] : [.. recipe.TrainedGroups]);
             var found = CheckpointReader.Read(folder, layout, parameters);
-            fillAdapter(parameters);
-            return new(folder, backend, processor, parameters, new(processor.Config, parameters, processor.ImageTokenId), found);
+            if (adapter is not null)
+                AdapterReader.Read(adapter, layout, parameters);
+            else if (adapted is not null)
+                ParameterInitializer.InitializeAdapter(layout, SharedOptions.SeedOf(parsed), parameters);
+            return new(folder, adapter, backend, processor, parameters, new(processor.Config, parameters, processor.ImageTokenId), found);
         }
         catch
         {
             parameters?.Dispose();
             backend.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>The processor with the rotary positions that an adapter was trained at, where its file names them: at others it would be another adapter.</summary>
+    private static InternVLProcessor WithLengthOf(string adapter, InternVLProcessor processor)
+    {
+        if (AdapterReader.ReadRopeLength(adapter) is not { } length)
+            return processor;
+        try
+        {
+            return processor.WithRopeLength(length);
+        }
+        catch (InvalidDataException fault)
+        {
+            throw new InvalidDataException($"{adapter}: the adapter was trained with rope_length {length}, which does not suit this model: {fault.Message}", fault);
         }
     }
 

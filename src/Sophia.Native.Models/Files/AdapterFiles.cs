@@ -13,6 +13,11 @@ internal static class AdapterFiles
     /// <summary>PEFT's own wrapper and the one that it tunes.</summary>
     public const string Prefix = "base_model.model.";
 
+    /// <summary>
+    /// Under which name the metadata of the weights' file says the <see cref="TextConfig.RopeLength"/> that an adapter was trained with. It is not in adapter_config.json, because versions of PEFT refuse keys there that they do not know.
+    /// </summary>
+    public const string RopeLengthKey = "rope_length";
+
     private const int MaxReported = 10;
 
     /// <summary>Finds A and B of every adapted layer and lists everything that does not agree, before any data is read.</summary>

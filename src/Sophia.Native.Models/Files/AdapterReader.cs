@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Sophia.Native.Models.Files;
 
 /// <summary>Reads adapters in PEFT's layout: adapter_config.json and adapter_model.safetensors. What is adapted is what the tensors say; the targets of the configuration are not asked.</summary>
@@ -20,6 +22,22 @@ public static class AdapterReader
         foreach (var (module, _, _) in AdapterFiles.Match(file, config, rank))
             paths.Add(module.Path);
         return new(rank, alpha, paths);
+    }
+
+    /// <summary>Reads the <see cref="TextConfig.RopeLength"/> of the model that an adapter was trained over; null where it had none, or where another program wrote the files.</summary>
+    /// <param name="folder">The folder with the two files.</param>
+    /// <exception cref="FileNotFoundException">One of the files is missing.</exception>
+    /// <exception cref="InvalidDataException">A file is not valid, or of a kind of adapter that is not supported.</exception>
+    public static int? ReadRopeLength(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        // What is no adapter is told before what is wrong with its matrices.
+        ReadRank(folder);
+        using var file = Open(folder);
+        if (!file.Metadata.TryGetValue(AdapterFiles.RopeLengthKey, out var text))
+            return null;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var length) && length > 0 ? length
+            : throw new InvalidDataException($"{file.Path}: __metadata__: {AdapterFiles.RopeLengthKey}: expected a number of tokens, found {SafetensorsHeader.Quote(text)}.");
     }
 
     /// <summary>Reads A and B of every adapted layer.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Sophia.Native.Data.Records;
@@ -9,7 +10,7 @@ public static class AdapterWriter
 {
     private const int ChunkElements = 1 << 20;
 
-    /// <summary>Writes A and B of every adapted layer and their configuration.</summary>
+    /// <summary>Writes A and B of every adapted layer, their configuration and, where the model has one, its <see cref="TextConfig.RopeLength"/>.</summary>
     /// <param name="folder">The folder; created where missing. Files of the same names are replaced.</param>
     /// <param name="layout">A layout with an adapter.</param>
     /// <param name="saveType">F32, or BF16, which rounds to nearest, ties to even.</param>
@@ -32,7 +33,10 @@ public static class AdapterWriter
             tensors.Add((AdapterFiles.Prefix + module.Path + AdapterFiles.UpSuffix, layout[module.UpName]));
         }
         var declarations = tensors.ConvertAll(tensor => new SafetensorsDeclaration(tensor.Name, saveType, [tensor.Parameter.Rows, tensor.Parameter.Columns]));
-        using (var writer = SafetensorsWriter.Create(Path.Combine(folder, AdapterFiles.WeightsName), declarations, new Dictionary<string, string> { ["format"] = "pt" }))
+        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
+        if (layout.Config.Text.RopeLength is { } ropeLength)
+            metadata[AdapterFiles.RopeLengthKey] = ropeLength.ToString(CultureInfo.InvariantCulture);
+        using (var writer = SafetensorsWriter.Create(Path.Combine(folder, AdapterFiles.WeightsName), declarations, metadata))
         {
             foreach (var (name, parameter) in tensors)
                 Write(writer, name, parameter, source);

@@ -68,6 +68,26 @@ public sealed class AdapterFileTests : IDisposable
         CpuFixture.SameBits(tiny.Values(), read.Values(), "parameters");
     }
 
+    [Fact]
+    public void The_rope_length_stands_in_the_metadata_of_the_matrices_and_nowhere_else()
+    {
+        using var plain = Write(["q_proj"]);
+        Assert.Null(AdapterReader.ReadRopeLength(_folder.Path));
+        var configuration = File.ReadAllText(_folder.File("adapter_config.json"));
+        var config = TinyModel.Config with { Text = TinyModel.Config.Text with { DynamicRopeFactor = 2, RopeLength = 96 } };
+        using var tiny = new TinyModel([], config: config, adapter: TinyModel.Adapter(rank: 5, alpha: 7, targets: ["q_proj"]));
+        AdapterWriter.Write(_folder.Path, tiny.Parameters.Layout, FileElementType.F32, tiny.Parameters);
+        Assert.Equal(96, AdapterReader.ReadRopeLength(_folder.Path));
+        // PEFT reads the configuration, and versions of it refuse keys there that they do not know.
+        Assert.Equal(configuration, File.ReadAllText(_folder.File("adapter_config.json")));
+        using (var file = SafetensorsFile.Open(_folder.File("adapter_model.safetensors")))
+            Assert.Equal(["format = pt", "rope_length = 96"], file.Metadata.Select(entry => $"{entry.Key} = {entry.Value}").Order());
+        var bytes = File.ReadAllBytes(_folder.File("adapter_model.safetensors"));
+        bytes.AsSpan(bytes.AsSpan().IndexOf("\"96\""u8) + 1, 2).Fill((byte)'x');
+        File.WriteAllBytes(_folder.File("adapter_model.safetensors"), bytes);
+        Refused(() => AdapterReader.ReadRopeLength(_folder.Path), "rope_length", "expected a number of tokens, found \"xx\"");
+    }
+
     [Theory]
     [InlineData("base_model.model.language_model.model.", "base_model.model.")]
     [InlineData("base_model.model.language_model.", "base_model.model.")]

@@ -70,12 +70,8 @@ public sealed class RopeLengthTests : IDisposable
     [Fact]
     public async Task The_command_line_fixes_the_length_records_it_and_says_how_where_it_is_missing()
     {
-        SmallTokenizer.Create().Save(_folder.File("tokenizer"));
-        Directory.CreateDirectory(_folder.File("configuration"));
-        (TinyModel.Config with { ImageTokenId = null, Text = Text }).Write(_folder.File("configuration"), CheckpointLayout.Original, FileElementType.F32);
-        var model = _folder.File("model");
-        await CommandLine.Succeed("init", "--config", _folder.File("configuration/config.json"), "--tokenizer", _folder.File("tokenizer"), "--out", model);
-        var records = _folder.Write("records.jsonl", $$"""{"id":"long","input_ids":[{{string.Join(',', Enumerable.Range(1, 90))}}],"loss_mask":[{{string.Join(',', Enumerable.Range(1, 90).Select(i => i > 40 ? 1 : 0))}}]}""" + "\n");
+        var model = await Init("model", Text);
+        var records = Record("records.jsonl", 90);
         await CommandLine.Refuse(1, _folder.Path, ["90 tokens", "64", "max_position_embeddings", "--rope-length"], "score", "--model", model, "--data", records);
         await CommandLine.Refuse(2, _folder.Path, ["--rope-length", "found 0"], "score", "--model", model, "--data", records, "--rope-length", "0");
         await CommandLine.Refuse(1, _folder.Path, ["rope_length", "found 60"], "score", "--model", model, "--data", records, "--rope-length", "60");
@@ -93,6 +89,66 @@ public sealed class RopeLengthTests : IDisposable
         Assert.Equal(128, (await CommandLine.Succeed("score", "--model", checkpoint, "--data", records)).Line().GetProperty("rope_length").GetInt32());
         Assert.Null(InternVLConfig.Load(model).Text.RopeLength);
     }
+
+    [Fact]
+    public async Task An_adapter_carries_the_length_that_it_was_trained_with()
+    {
+        var model = await Init("model", Text);
+        var (records, few) = (Record("records.jsonl", 90), Record("few.jsonl", 30));
+        const string training = "\"steps\": 4, \"lora\": {\"rank\": 4}, \"freeze\": [\"vision\", \"projector\"], \"optimizer\": {\"learning_rate\": 0.05}, \"schedule\": {\"name\": \"constant\"}, \"objective\": {\"ratio\": \"one\"}";
+        var adapter = await Train("run", records, _folder.Write("recipe.json", $$"""{"rope_length": 128, {{training}}}"""));
+        Assert.Equal(128, AdapterReader.ReadRopeLength(adapter));
+
+        // With the length of the training, named or not, the numbers are the same bit by bit: of sequences that the model was not trained for as well as of others.
+        foreach (var data in (string[])[records, few])
+        {
+            var named = await Scores(data, "--adapter", adapter, "--rope-length", "128");
+            Assert.Equal((128, named), (Length(named), await Scores(data, "--adapter", adapter)));
+            var other = await Scores(data, "--adapter", adapter, "--rope-length", "256");
+            Assert.Equal(256, Length(other));
+            Assert.NotEqual(LogProbabilities(named), LogProbabilities(other));
+            Assert.NotEqual(LogProbabilities(named), LogProbabilities(await Scores(data, "--rope-length", "128")));
+        }
+        var drawn = (await CommandLine.Succeed("generate", "--model", model, "--adapter", adapter, "--data", few, "--max-new-tokens", "50")).Line();
+        Assert.Equal(128, drawn.GetProperty("rope_length").GetInt32());
+        var whole = _folder.Write("whole.jsonl", $$"""{"id":"whole","input_ids":[{{string.Join(',', Enumerable.Range(1, 30))}},{{string.Join(',', drawn.GetProperty("output_ids").EnumerateArray())}}]}""" + "\n");
+        Assert.Equal(LogProbabilities(drawn.GetRawText()), LogProbabilities(await Scores(whole, "--adapter", adapter)).Skip(30));
+
+        // Training goes on with it, merging writes it down.
+        Assert.Equal(128, AdapterReader.ReadRopeLength(await Train("further", records, _folder.Write("further.json", $$"""{{{training}}}"""), "--adapter", adapter)));
+        await CommandLine.Succeed("merge", "--model", model, "--adapter", adapter, "--out", _folder.File("merged"));
+        Assert.Equal(128, InternVLConfig.Load(_folder.File("merged")).Text.RopeLength);
+        var merged = (await CommandLine.Succeed("score", "--model", _folder.File("merged"), "--data", records)).Out;
+        // One rounding of W + BA against two products in fp32, some layers deep.
+        Assert.All(LogProbabilities(merged).Zip(LogProbabilities(await Scores(records, "--adapter", adapter))), pair => Assert.Equal(pair.First, pair.Second, 2e-5));
+
+        // Without a length in its file an adapter takes the model as it is, and what is too long is refused as ever.
+        var native = await Train("native", few, _folder.Write("native.json", $$"""{{{training}}}"""));
+        Assert.Null(AdapterReader.ReadRopeLength(native));
+        await CommandLine.Refuse(1, _folder.Path, ["90 tokens", "64", "--rope-length"], "score", "--model", model, "--adapter", native, "--data", records);
+        // A model that cannot be prepared for the length.
+        var unscaled = await Init("unscaled", Text with { DynamicRopeFactor = null });
+        await CommandLine.Refuse(1, _folder.Path, [adapter, "trained with rope_length 128", "type dynamic"], "score", "--model", unscaled, "--adapter", adapter, "--data", few);
+
+        async Task<string> Train(string name, string data, string recipe, params string[] options) =>
+            (await CommandLine.Succeed(["train", "--model", model, "--data", data, "--recipe", recipe, "--out", _folder.File(name), "--json", .. options])).Line().GetProperty("checkpoint").GetString()!;
+        async Task<string> Scores(string data, params string[] options) => (await CommandLine.Succeed(["score", "--model", model, "--data", data, .. options])).Out;
+        static int Length(string scores) => JsonElement.Parse(scores).GetProperty("rope_length").GetInt32();
+        static double[] LogProbabilities(string scores) => [.. JsonElement.Parse(scores).GetProperty("logprobs").EnumerateArray().Select(value => value.ValueKind == JsonValueKind.Null ? 0 : value.GetDouble())];
+    }
+
+    private async Task<string> Init(string name, TextConfig text)
+    {
+        SmallTokenizer.Create().Save(_folder.File("tokenizer"));
+        Directory.CreateDirectory(_folder.File("configuration"));
+        (TinyModel.Config with { ImageTokenId = null, Text = text }).Write(_folder.File("configuration"), CheckpointLayout.Original, FileElementType.F32);
+        await CommandLine.Succeed("init", "--config", _folder.File("configuration/config.json"), "--tokenizer", _folder.File("tokenizer"), "--out", _folder.File(name));
+        return _folder.File(name);
+    }
+
+    /// <summary>A raw record of so many tokens, trained from the 41st or, where it is shorter, the 11th on.</summary>
+    private string Record(string name, int length) => _folder.Write(name,
+        $$"""{"id":"{{length}}","input_ids":[{{string.Join(',', Enumerable.Range(1, length))}}],"loss_mask":[{{string.Join(',', Enumerable.Range(1, length).Select(i => i > (length > 40 ? 40 : 10) ? 1 : 0))}}]}""" + "\n");
 
     private static float[] Score(InternVLConfig config, Sample sample)
     {
