@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 namespace Sophia.Native.Cli;
 
 /// <summary>
-/// Tells checkpoints apart without reading all of them: a hash of config.json and of the name, the length and 64 evenly spaced blocks of every weight file.
+/// Tells checkpoints and adapters apart without reading all of them: a hash of config.json and of the name, the length and 64 evenly spaced blocks of every weight file.
 /// A copy of a checkpoint has the fingerprint of the checkpoint.
 /// </summary>
 internal static class ModelFingerprint
@@ -13,10 +13,18 @@ internal static class ModelFingerprint
 
     public static string Of(string folder)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(File.ReadAllBytes(Path.Combine(folder, "config.json")));
         var files = Directory.GetFiles(folder, "*.safetensors");
         Array.Sort(files, StringComparer.Ordinal);
+        return Of(Path.Combine(folder, "config.json"), files);
+    }
+
+    /// <summary>The same of PEFT's two files, whatever lies beside them: a checkpoint of a training has the state of its optimizer there.</summary>
+    public static string OfAdapter(string folder) => Of(Path.Combine(folder, "adapter_config.json"), Path.Combine(folder, "adapter_model.safetensors"));
+
+    private static string Of(string config, params ReadOnlySpan<string> files)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(File.ReadAllBytes(config));
         foreach (var file in files)
             Append(hash, file);
         return Convert.ToHexStringLower(hash.GetHashAndReset()[..16]);

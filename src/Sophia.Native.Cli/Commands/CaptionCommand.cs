@@ -16,9 +16,10 @@ internal static class CaptionCommand
     {
         var model = new Option<string>("--model") { Description = "checkpoint folder of the policy", Required = true };
         var data = new Option<string>("--data") { Description = "questions", Required = true };
+        var adapter = AdapterFlag.Create();
         var output = new Option<string>("--out") { Description = "folder of the store; an existing one of the same questions is gone on with", Required = true };
         var round = new RoundFlags { Captions = true };
-        var command = new Command("caption", "Stage 1: captions of every image, the question hidden.") { model, data, output };
+        var command = new Command("caption", "Stage 1: captions of every image, the question hidden.") { model, adapter, data, output };
         round.AddTo(command);
         var sampling = new SamplingFlags(command, 1f, 2048);
         command.SetAction(async (parsed, cancellation) =>
@@ -26,7 +27,7 @@ internal static class CaptionCommand
             var options = round.Options(parsed);
             sampling.Check(parsed);
             OutputPlace.RequireFolder(parsed.GetValue(output)!);
-            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!);
+            using var session = ModelSession.Open(parsed, parsed.GetValue(model)!, parsed.GetValue(adapter));
             session.RequireTokenizer();
             using var store = OpenStore(parsed.GetValue(output)!, parsed.GetValue(data)!);
             var report = new CommandOutput(parsed);
@@ -56,6 +57,8 @@ internal static class CaptionCommand
             ["top-p"] = drawn.TopP.ToString(CultureInfo.InvariantCulture),
             ["min-p"] = drawn.MinP.ToString(CultureInfo.InvariantCulture),
         };
+        if (session.Adapter is { } adapter)
+            settled["adapter"] = ModelFingerprint.OfAdapter(adapter);
         if (generation.RepetitionPenalty != 1f)
             settled["repetition-penalty"] = generation.RepetitionPenalty.ToString(CultureInfo.InvariantCulture);
         if (session.RopeLength is { } ropeLength)

@@ -12,6 +12,7 @@ internal sealed class ReasonerFlags
     private readonly Option<string> _reasoner;
     private readonly Option<string?> _endpoint = new("--endpoint") { Description = $"http: address of an OpenAI-compatible server; the key comes from {HttpReasoner.KeyVariable}" };
     private readonly Option<string?> _model = new("--reasoner-model") { Description = "http: name of the model; model: checkpoint folder" };
+    private readonly Option<string?> _adapter = new("--reasoner-adapter") { Description = "model: adapter over --reasoner-model, a folder with PEFT's files" };
     private readonly Option<string?> _replay = new("--replay") { Description = "replay: JSON lines of answers" };
     private readonly Option<bool> _cycle = new("--cycle") { Description = "replay: use a question's answers in turn instead of by caption and answer index" };
     private readonly Option<int> _maximum = new("--max-answer-tokens") { Description = "http and model: most tokens of an answer", DefaultValueFactory = _ => 32768 };
@@ -21,7 +22,7 @@ internal sealed class ReasonerFlags
     {
         _reasoner = new("--reasoner") { Description = "embedded (the quickstart's), replay, http or model", Required = isRequired };
         _reasoner.AcceptOnlyFromAmong("embedded", "replay", "http", "model");
-        foreach (var option in (Option[])[_reasoner, _endpoint, _model, _replay, _cycle, _maximum, _concurrency])
+        foreach (var option in (Option[])[_reasoner, _endpoint, _model, _adapter, _replay, _cycle, _maximum, _concurrency])
             command.Options.Add(option);
     }
 
@@ -32,6 +33,8 @@ internal sealed class ReasonerFlags
             throw new UsageException($"--max-answer-tokens: expected at least 1, found {parsed.GetValue(_maximum)}.");
         if (parsed.GetValue(_concurrency) is < 1 or > 4096)
             throw new UsageException($"--concurrency: expected 1 to 4096, found {parsed.GetValue(_concurrency)}.");
+        if (parsed.GetValue(_adapter) is not null && parsed.GetValue(_reasoner) is not "model")
+            throw new UsageException($"--reasoner-adapter: expected it beside --reasoner model, found it beside {parsed.GetValue(_reasoner) ?? "none"}.");
         switch (parsed.GetValue(_reasoner))
         {
             case null:
@@ -49,6 +52,8 @@ internal sealed class ReasonerFlags
                 var folder = Require(parsed, _model, "--reasoner-model DIR");
                 if (!Directory.Exists(folder))
                     throw new DirectoryNotFoundException($"{folder}: expected a checkpoint folder of the reasoner, found none.");
+                if (parsed.GetValue(_adapter) is { } adapter && !Directory.Exists(adapter))
+                    throw new DirectoryNotFoundException($"{adapter}: expected a folder with an adapter over the reasoner, found none.");
                 break;
         }
     }
@@ -62,6 +67,8 @@ internal sealed class ReasonerFlags
         {
             settled["reasoner-model"] = reasoner == "http" ? parsed.GetValue(_model)! : ModelFingerprint.Of(parsed.GetValue(_model)!);
             settled["max-answer-tokens"] = parsed.GetValue(_maximum).ToString(CultureInfo.InvariantCulture);
+            if (parsed.GetValue(_adapter) is { } adapter)
+                settled["reasoner-adapter"] = ModelFingerprint.OfAdapter(adapter);
             if (reasoner == "model" && SharedOptions.StorageOf(parsed) == ElementType.BFloat16)
                 settled["precision"] = "bf16";
             if (reasoner == "model" && parsed.CommandResult.Command.Name == "reason" && parsed.GetValue(SharedOptions.RopeLength) is { } length)
@@ -90,7 +97,7 @@ internal sealed class ReasonerFlags
             case "model":
                 // A command has one profile and one --rope-length: those of the policy, where it works with one.
                 var isAlone = parsed.CommandResult.Command.Name == "reason";
-                var session = ModelSession.Open(parsed, parsed.GetValue(_model)!, adapter: null, isAlone, isAlone ? parsed.GetValue(SharedOptions.RopeLength) : null);
+                var session = ModelSession.Open(parsed, parsed.GetValue(_model)!, parsed.GetValue(_adapter), isAlone, isAlone ? parsed.GetValue(SharedOptions.RopeLength) : null);
                 return (new ModelReasoner(session.Model, session.Processor, Math.Min(parsed.GetValue(_maximum), session.Model.MaximumPositions), new()), session);
             default:
                 return (new WorldReasoner(SharedOptions.SeedOf(parsed)), null);

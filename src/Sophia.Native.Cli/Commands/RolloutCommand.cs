@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Sophia.Native.Pipeline.Rollouts;
 
 namespace Sophia.Native.Cli.Commands;
@@ -9,13 +10,14 @@ internal static class RolloutCommand
     public static Command Create()
     {
         var model = new Option<string?>("--model") { Description = "checkpoint folder of the policy" };
+        var adapter = AdapterFlag.Create();
         var data = new Option<string?>("--data") { Description = "questions" };
         var store = new Option<string>("--store") { Description = "folder of the store", Required = true };
         var output = new Option<string?>("--out") { Description = "file of trajectories" };
         var selectedOnly = new Option<bool>("--selected-only") { Description = "write selected trajectories alone" };
         var status = new Option<bool>("--status") { Description = "say how far the store is, and do nothing" };
         var round = new RoundFlags { Captions = true, Answers = true, Selection = true };
-        var command = new Command("rollout", "Captions, answers and rewards in a row; resumable.") { model, data, store, output, selectedOnly, status };
+        var command = new Command("rollout", "Captions, answers and rewards in a row; resumable.") { model, adapter, data, store, output, selectedOnly, status };
         round.AddTo(command);
         var sampling = new SamplingFlags(command, 1f, 2048);
         var reasoner = new ReasonerFlags(command, isRequired: false);
@@ -25,7 +27,7 @@ internal static class RolloutCommand
             var report = new CommandOutput(parsed);
             if (parsed.GetValue(status))
             {
-                PrintStatus(report, parsed.GetValue(store)!, options);
+                PrintStatus(report, parsed.GetValue(store)!, options, round.GivesCaptions(parsed), round.GivesAnswers(parsed));
                 return 0;
             }
             if (parsed.GetValue(model) is not { } policy || parsed.GetValue(data) is not { } questions || parsed.GetValue(output) is not { } path)
@@ -35,7 +37,7 @@ internal static class RolloutCommand
             OutputPlace.RequireFolder(parsed.GetValue(store)!);
             OutputPlace.RequireFile(path);
             // The model first: a store is only begun for one that can be read.
-            var session = ModelSession.Open(parsed, policy);
+            var session = ModelSession.Open(parsed, policy, parsed.GetValue(adapter));
             try
             {
                 session.RequireTokenizer();
@@ -54,18 +56,32 @@ internal static class RolloutCommand
         return command;
     }
 
-    private static void PrintStatus(CommandOutput output, string folder, RolloutOptions options)
+    /// <summary>K and N are settled when their stages begin. Until then they are what the command line says, and open where it says nothing.</summary>
+    private static void PrintStatus(CommandOutput output, string folder, RolloutOptions options, bool areCaptionsGiven, bool areAnswersGiven)
     {
         using var store = RolloutStore.OpenForReading(folder);
         var status = StoreStatus.Of(store, options.WithNumbersOf(store));
-        output.Line($"{folder}: {status.Questions} questions, captions {status.Captions} of {status.AllCaptions}, answers {status.Answers} of {status.AllAnswers}");
+        var isReasoning = store.OptionsOf("reason") is not null;
+        long? allCaptions = areCaptionsGiven || isReasoning || store.OptionsOf("caption") is not null ? status.AllCaptions : null;
+        long? allAnswers = allCaptions is not null && (areAnswersGiven || isReasoning) ? status.AllAnswers : null;
+        output.Line($"{folder}: {status.Questions} questions, captions {Describe(status.Captions, allCaptions)}, answers {Describe(status.Answers, allAnswers)}");
         output.Json(json =>
         {
             json.WriteNumber("questions", status.Questions);
             json.WriteNumber("captions", status.Captions);
-            json.WriteNumber("captions_total", status.AllCaptions);
+            WriteTotal(json, "captions_total", allCaptions);
             json.WriteNumber("answers", status.Answers);
-            json.WriteNumber("answers_total", status.AllAnswers);
+            WriteTotal(json, "answers_total", allAnswers);
         });
+    }
+
+    private static string Describe(long done, long? all) => all is null ? "not begun" : $"{done} of {all}";
+
+    private static void WriteTotal(Utf8JsonWriter json, string name, long? total)
+    {
+        if (total is { } number)
+            json.WriteNumber(name, number);
+        else
+            json.WriteNull(name);
     }
 }

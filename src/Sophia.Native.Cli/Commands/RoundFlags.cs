@@ -42,6 +42,12 @@ internal sealed class RoundFlags
         command.Options.Add(_shard);
     }
 
+    /// <summary>Whether the command line says K itself.</summary>
+    public bool GivesCaptions(ParseResult parsed) => parsed.GetResult(_captions) is { Implicit: false };
+
+    /// <summary>Whether the command line says N itself.</summary>
+    public bool GivesAnswers(ParseResult parsed) => parsed.GetResult(_answers) is { Implicit: false };
+
     public RolloutOptions Options(ParseResult parsed)
     {
         var options = new RolloutOptions { Seed = SharedOptions.RoundSeedOf(parsed), Shard = ShardOf(parsed) };

@@ -1,7 +1,9 @@
 using System.Text.Json;
+using Sophia.Native.Cli;
 using Sophia.Native.Models;
 using Sophia.Native.Pipeline;
 using Sophia.Native.Pipeline.Captioning;
+using Sophia.Native.Pipeline.Rollouts;
 using Sophia.Native.Tests.Pipeline;
 
 namespace Sophia.Native.Tests.Cli;
@@ -121,9 +123,6 @@ public sealed class RoundCommandTests(SmallWorld world) : IClassFixture<SmallWor
     {
         await CommandLine.Succeed([.. CaptionArguments(Store, world.Questions), "--shard", "1/2"]);
         string[] reason = ["reason", "--store", Store, "--captions", "2", "--answers", "3", "--reasoner", "replay", "--replay", Replay];
-        var status = (await CommandLine.Succeed("rollout", "--store", Store, "--status", "--json")).Line();
-        Assert.Equal(4, status.GetProperty("captions").GetInt32());
-        Assert.Equal(6, status.GetProperty("captions_total").GetInt32());
         var refused = await CommandLine.Run(reason);
         Assert.Equal(1, refused.Code);
         Assert.Contains("expected caption 0 of question \"2\", found none", refused.Error);
@@ -134,9 +133,83 @@ public sealed class RoundCommandTests(SmallWorld world) : IClassFixture<SmallWor
         Assert.Equal(1, refused.Code);
         Assert.Contains("id \"one\", caption_index 0, trajectory_index 1", refused.Error);
         await CommandLine.Succeed(reason);
-        status = (await CommandLine.Succeed("rollout", "--store", Store, "--status", "--json")).Line();
-        Assert.Equal(18, status.GetProperty("answers").GetInt32());
         await Refuse(["reasoner = replay", "found embedded"], ["reason", "--store", Store, "--captions", "2", "--answers", "3", "--reasoner", "embedded"]);
+    }
+
+    [Fact]
+    public async Task The_status_says_what_is_settled_or_given_and_leaves_the_rest_open()
+    {
+        RolloutStore.Create(Store, DataFile.ReadQuestions(world.Questions)).Dispose();
+        await Expect("captions not begun, answers not begun", """{"questions":3,"captions":0,"captions_total":null,"answers":0,"answers_total":null}""");
+        await Expect("captions 0 of 15, answers not begun", """{"questions":3,"captions":0,"captions_total":15,"answers":0,"answers_total":null}""", "--captions", "5");
+        await Expect("captions not begun, answers not begun", """{"questions":3,"captions":0,"captions_total":null,"answers":0,"answers_total":null}""", "--answers", "5");
+        await CommandLine.Succeed([.. CaptionArguments(Store, world.Questions), "--shard", "1/2"]);
+        await Expect("captions 4 of 6, answers not begun", """{"questions":3,"captions":4,"captions_total":6,"answers":0,"answers_total":null}""");
+        // What is settled counts, whatever is given beside it.
+        await Expect("captions 4 of 6, answers 0 of 30", """{"questions":3,"captions":4,"captions_total":6,"answers":0,"answers_total":30}""", "--captions", "7", "--answers", "5");
+        await CommandLine.Succeed([.. CaptionArguments(Store, world.Questions), "--shard", "2/2"]);
+        await CommandLine.Succeed("reason", "--store", Store, "--captions", "2", "--answers", "3", "--reasoner", "replay", "--replay", Replay, "--shard", "2/2");
+        await Expect("captions 6 of 6, answers 6 of 18", """{"questions":3,"captions":6,"captions_total":6,"answers":6,"answers_total":18}""");
+        await Expect("1 questions, captions 2 of 2, answers 6 of 6", """{"questions":1,"captions":2,"captions_total":2,"answers":6,"answers_total":6}""", "--shard", "2/2");
+
+        async Task Expect(string text, string json, params string[] options)
+        {
+            string[] command = ["rollout", "--store", Store, "--status", .. options];
+            Assert.EndsWith(text, (await CommandLine.Succeed(command)).Out.TrimEnd());
+            Assert.Equal(json, (await CommandLine.Succeed([.. command, "--json"])).Out.TrimEnd());
+        }
+    }
+
+    [Fact]
+    public async Task Captions_come_from_the_adapted_policy_and_a_store_goes_on_with_no_other_adapter()
+    {
+        var adapter = world.WriteAdapter(_folder.File("adapter"), seed: 3);
+        string[] command = [.. Changed(CaptionArguments(Store, world.Questions), "--max-new-tokens", "8"), "--adapter", adapter];
+        await CommandLine.Succeed(command);
+        await CommandLine.Succeed(Changed(CaptionArguments(_folder.File("plain"), world.Questions), "--max-new-tokens", "8"));
+        var captions = File.ReadAllText(Path.Combine(Store, "captions.jsonl"));
+        Assert.NotEqual(File.ReadAllText(_folder.File("plain/captions.jsonl")), captions);
+
+        var other = world.WriteAdapter(_folder.File("other"), seed: 4);
+        await Refuse(["adapter = ", "with which stage \"captioner\" was begun"], Changed(command, "--adapter", other));
+        await Refuse(["adapter = ", "found none"], command[..^2]);
+        await Refuse(["adapter = none"], [.. Changed(CaptionArguments(_folder.File("plain"), world.Questions), "--max-new-tokens", "8"), "--adapter", adapter]);
+        // A copy of the adapter is the adapter, whatever else lies beside it.
+        var copy = world.WriteAdapter(_folder.File("copy"), seed: 3);
+        _folder.Write("copy/optimizer.safetensors", "not asked for");
+        await CommandLine.Succeed(Changed(command, "--adapter", copy));
+        Assert.Equal(captions, File.ReadAllText(Path.Combine(Store, "captions.jsonl")));
+
+        // And the whole round over the same captions.
+        var replay = world.WriteReplay(_folder.File("answers.jsonl"), 2, 3);
+        string[] rollout = ["rollout", "--model", world.Model, "--adapter", adapter, "--data", world.Questions, "--store", _folder.File("round"), "--captions", "2", "--answers", "3",
+            "--max-new-tokens", "8", "--seed", "1", "--reasoner", "replay", "--replay", replay, "--out", _folder.File("round.jsonl")];
+        await CommandLine.Succeed(rollout);
+        Assert.Equal(captions, File.ReadAllText(_folder.File("round/captions.jsonl")));
+        await Refuse(["adapter = "], Changed(rollout, "--adapter", other));
+        await Refuse([_folder.File("none"), "no such folder"], Changed(rollout, "--adapter", _folder.File("none")));
+    }
+
+    [Fact]
+    public async Task A_model_reasons_with_its_adapter_and_a_store_goes_on_with_no_other()
+    {
+        await Caption(Store);
+        Directory.CreateDirectory(_folder.File("plain"));
+        foreach (var file in Directory.GetFiles(Store))
+            File.Copy(file, Path.Combine(_folder.File("plain"), Path.GetFileName(file)));
+        var adapter = world.WriteAdapter(_folder.File("adapter"), seed: 3);
+        string[] plain = ["reason", "--store", _folder.File("plain"), "--captions", "2", "--answers", "2", "--seed", "1", "--reasoner", "model", "--reasoner-model", world.Model, "--max-answer-tokens", "6"];
+        string[] adapted = [.. Changed(plain, "--store", Store), "--reasoner-adapter", adapter];
+        await CommandLine.Succeed(plain);
+        await CommandLine.Succeed(adapted);
+        Assert.Equal(12, File.ReadLines(Path.Combine(Store, "answers.jsonl")).Count());
+        Assert.NotEqual(File.ReadAllText(_folder.File("plain/answers.jsonl")), File.ReadAllText(Path.Combine(Store, "answers.jsonl")));
+        await CommandLine.Succeed(adapted);
+        await Refuse(["reasoner-adapter = ", "with which stage \"reasoner\" was begun"], Changed(adapted, "--reasoner-adapter", world.WriteAdapter(_folder.File("other"), seed: 4)));
+        await Refuse(["reasoner-adapter = ", "found none"], adapted[..^2]);
+        await Refuse([_folder.File("none"), "adapter over the reasoner"], Changed(adapted, "--reasoner-adapter", _folder.File("none")));
+        await CommandLine.Refuse(2, _folder.Path, ["--reasoner-adapter: expected it beside --reasoner model, found it beside replay"],
+            ["reason", "--store", Store, "--reasoner", "replay", "--replay", Replay, "--reasoner-adapter", adapter]);
     }
 
     [Fact]

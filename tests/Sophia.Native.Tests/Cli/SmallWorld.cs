@@ -56,6 +56,15 @@ public sealed class SmallWorld : IAsyncLifetime
         return target;
     }
 
+    /// <summary>An adapter over the decoder of the model, with random matrices.</summary>
+    public string WriteAdapter(string target, int seed)
+    {
+        var config = InternVLConfig.Load(Model);
+        using var tiny = new TinyModel([], config: config, adapter: TinyModel.Adapter(groups: [ParameterGroup.Decoder], config: config)).WithRandomAdapter(seed);
+        AdapterWriter.Write(target, tiny.Parameters.Layout, FileElementType.F32, tiny.Parameters, Model);
+        return target;
+    }
+
     /// <summary>A file of answers to replay: all but every third are right.</summary>
     public string WriteReplay(string path, int captions, int answers)
     {
