@@ -2,7 +2,7 @@
 //
 // A thread runs until it waits (barrier, warp operation) or ends; then the schedule picks the next one. In order and reverse are cheap and deterministic; random warp priorities,
 // redrawn at barriers, with several blocks in flight, are what finds orders that nobody thought of.
-// Where to read first: Runner::run, Runner::wait, emulator_barrier and emulator_exchange in execution.cpp.
+// Where to read first: Runner::run and Runner::wait in execution.cpp, then emulator_barrier and emulator_exchange in synchronization.cpp. What was wrong is put into words in findings.cpp.
 #pragma once
 
 #include "../include/emulator_abi.h"
@@ -224,7 +224,7 @@ private:
 
 inline Thread& current_thread() { return *static_cast<Thread*>(emulator_thread); }
 
-/// Runs a launch to its end with the workers its schedule names; the finding is in the launch.
+/// launch.cpp: runs a launch to its end with the workers its schedule names; the finding is in the launch.
 void execute(Launch& launch);
 
 std::string describe_thread(const Thread& thread);
