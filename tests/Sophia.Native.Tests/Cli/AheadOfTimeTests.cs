@@ -73,6 +73,39 @@ public sealed class AheadOfTimeTests(SmallWorld world) : GoldenCommands(ElementT
         Assert.Equal(File.ReadAllText(TemporaryPath("managed.jsonl")), File.ReadAllText(TemporaryPath("native.jsonl")));
     }
 
+    /// <summary>The world, the tokenizer and the warm-up that the quickstart makes for itself. The rest of it takes a minute on each side; its operations are those of a training and of a round.</summary>
+    [Fact]
+    public async Task The_quickstart_begins_with_the_digits_of_the_jit()
+    {
+        using var native = Start(["quickstart", "--backend", "cpu", "--out", TemporaryPath("native")]);
+        var digits = await UntilFirstLoss(native);
+        using var managed = CommandProcess.Start("quickstart", "--backend", "cpu", "--out", TemporaryPath("managed"));
+        Assert.Equal(await UntilFirstLoss(managed), digits);
+
+        static async Task<string[]> UntilFirstLoss(Process quickstart)
+        {
+            var lines = new List<string>();
+            try
+            {
+                while (await quickstart.StandardError.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
+                {
+                    var isLoss = line.Contains("step 50: loss ", StringComparison.Ordinal);
+                    // The seconds stand last.
+                    lines.Add(isLoss ? line[..line.LastIndexOf(',')] : line);
+                    if (isLoss)
+                        return [.. lines];
+                }
+            }
+            finally
+            {
+                quickstart.Kill();
+                await quickstart.WaitForExitAsync(TestContext.Current.CancellationToken);
+            }
+            Assert.Fail($"The quickstart ended before its first loss: {string.Join('\n', lines)}");
+            return [];
+        }
+    }
+
     [Fact]
     public async Task A_mistake_is_told_in_the_words_of_the_jit()
     {
@@ -102,18 +135,20 @@ public sealed class AheadOfTimeTests(SmallWorld world) : GoldenCommands(ElementT
 
     private static async Task<CommandResult> Run(string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } program)
-        {
-            Assert.Skip($"{Variable} names no binary; tests/aot.sh builds one.");
-            return new(0, "", "");
-        }
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
-            start.Environment[name] = value;
-        using var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
+        using var process = Start(arguments, environment);
         var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return new(process.ExitCode, output, await error);
+    }
+
+    private static Process Start(string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var program = Environment.GetEnvironmentVariable(Variable);
+        Assert.SkipWhen(string.IsNullOrEmpty(program), $"{Variable} names no binary; tests/aot.sh builds one.");
+        ProcessStartInfo start = new(program!, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
+        return Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
     }
 }

@@ -51,6 +51,33 @@ public sealed class DataCommandTests(SmallWorld world) : IClassFixture<SmallWorl
     }
 
     [Fact]
+    public async Task A_model_that_has_learned_two_of_three_answers_passes_two_thirds_while_it_is_trained_and_afterwards()
+    {
+        string[] questions = ["""{"id":"a","question":"What is 1 + 1?","subject":"sums","level":1,""", """{"id":"b","question":"Name a letter.","subject":"letters","level":1,""", """{"id":"c","question":"And 3 + 4?","subject":"sums","level":2,"""];
+        string[] answers = ["2", "q", "7"], learned = ["2", "q", "9"];
+        var traces = _folder.Write("traces.jsonl", string.Concat(questions.Zip(answers, learned).Select(entry => $$"""{{entry.First}}"answer":"{{entry.Second}}","response":"<think>so</think>\\boxed{{{entry.Third}}}"}""" + "\n")));
+        var asked = _folder.Write("questions.jsonl", string.Concat(questions.Zip(answers).Select(entry => $$"""{{entry.First}}"answer":"{{entry.Second}}"}""" + "\n")));
+        var recipe = _folder.Write("recipe.json", """
+            { "objective": {"name": "sft"}, "steps": 120, "batch_sequences": 3, "freeze": ["vision", "projector"], "optimizer": {"learning_rate": 0.01}, "schedule": {"name": "constant"},
+              "eval_every": 60, "evaluation": {"data": "questions.jsonl", "max_new_tokens": 64} }
+            """);
+        var checkpoint = (await Train("--data", traces, "--recipe", recipe, "--json")).Line().GetProperty("checkpoint").GetString()!;
+        var last = Lines("run").Last(line => line.TryGetProperty("evaluation", out _)).GetProperty("evaluation");
+        Assert.Equal((2 / 3.0, 3), (last.GetProperty("pass@1").GetDouble(), last.GetProperty("questions").GetInt32()));
+        Assert.Equal(Math.Sqrt(2 / 9.0 / 3), last.GetProperty("pass@1_standard_error").GetDouble(), 12);
+
+        var table = (await CommandLine.Succeed("eval", "--model", checkpoint, "--data", asked, "--max-new-tokens", "64", "--out", _folder.File("answers.jsonl"), "--json")).Line();
+        Assert.Equal(2 / 3.0, table.GetProperty("pass@1").GetDouble(), 12);
+        // Of three values of 1, 1 and 0 the unbiased deviation is sqrt(1/3).
+        Assert.Equal(1 / 3.0, table.GetProperty("pass@1_standard_error").GetDouble(), 12);
+        Assert.Equal(0.5, table.GetProperty("subject").GetProperty("sums").GetProperty("pass@1").GetDouble());
+        Assert.Equal(1, table.GetProperty("subject").GetProperty("letters").GetProperty("pass@1").GetDouble());
+        Assert.Equal(1, table.GetProperty("level").GetProperty("1").GetProperty("pass@1").GetDouble());
+        Assert.Equal(0, table.GetProperty("level").GetProperty("2").GetProperty("pass@1").GetDouble());
+        Assert.Equal(["True", "True", "False"], File.ReadLines(_folder.File("answers.jsonl")).Select(line => JsonElement.Parse(line).GetProperty("correct").GetBoolean().ToString()));
+    }
+
+    [Fact]
     public async Task A_mix_of_one_file_needs_no_data_option_and_trains_as_the_file_alone()
     {
         WriteTraces();

@@ -50,6 +50,25 @@ public sealed class ProfileTests(SmallWorld world) : IClassFixture<SmallWorld>, 
         Assert.Equal([2.0 * 6 * 320 * 32], Operations(events, "HeadForward"));
     }
 
+    /// <summary>The numbers are the same with and without it, so that the operations alone show that the recipe's recompute is heeded.</summary>
+    [Fact]
+    public async Task Recomputation_runs_every_layer_a_second_time()
+    {
+        var data = _folder.Write("data.jsonl", """{"question":"What is 1 + 1?","image":[],"response":"It is 2.","reward":1}""" + "\n");
+        var (kept, recomputed) = (await AttentionCalls("false"), await AttentionCalls("true"));
+        // Two layers of the decoder: the last one's activations are still there when the way back begins.
+        Assert.Equal(2, kept);
+        Assert.InRange(recomputed, 3, 4);
+
+        async Task<int> AttentionCalls(string recompute)
+        {
+            var recipe = _folder.Write($"{recompute}.json", $$"""{"steps": 1, "batch_sequences": 1, "objective": {"ratio": "one"}, "recompute": {{recompute}}}""");
+            await CommandLine.Succeed("train", "--model", world.Model, "--data", data, "--recipe", recipe, "--out", _folder.File($"run-{recompute}"), "--profile", _folder.File($"{recompute}-trace.json"));
+            var trace = JsonElement.Parse(await File.ReadAllTextAsync(_folder.File($"{recompute}-trace.json"), TestContext.Current.CancellationToken));
+            return trace.GetProperty("traceEvents").EnumerateArray().Count(item => item.GetProperty("name").GetString() == "AttentionForward");
+        }
+    }
+
     [Fact]
     public async Task A_rollout_with_a_model_as_reasoner_has_the_profile_of_its_policy()
     {
