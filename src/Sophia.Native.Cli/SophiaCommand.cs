@@ -33,7 +33,12 @@ public static class SophiaCommand
         return await Invoke(parsed, new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = error }, interruption.Token);
     }
 
-    static SophiaCommand() => BackendProviders.Add(CudaBackend.Provider);
+    /// <summary>The last one comes first under <c>auto</c>.</summary>
+    static SophiaCommand()
+    {
+        BackendProviders.Add(IlgpuBackends.Provider);
+        BackendProviders.Add(CudaBackend.Provider);
+    }
 
     private static RootCommand Root()
     {
@@ -84,7 +89,7 @@ public static class SophiaCommand
     /// <summary>What bad input and a bad environment throw; anything else is a fault of the program and shows its trace.</summary>
     private static bool IsExpected(Exception fault) =>
         fault is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or BackendUnavailableException or CudaException or TrainingDivergedException
-            or HttpRequestException or TimeoutException or OutOfMemoryException;
+            or HttpRequestException or TimeoutException or OutOfMemoryException || IlgpuBackends.IsFault(fault);
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ");
 }

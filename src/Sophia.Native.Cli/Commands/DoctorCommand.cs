@@ -48,6 +48,9 @@ internal static class DoctorCommand
         var report = CudaDiagnostics.Report();
         foreach (var line in report)
             output.Line($"cuda      {line}");
+        var ilgpu = IlgpuBackends.Report();
+        foreach (var line in ilgpu)
+            output.Line($"ilgpu     {line}");
         if (architecture is not null && !compile)
             throw new UsageException("--architecture: expected together with --compile, found alone.");
         var failures = compile ? CudaDiagnostics.FillCache(architecture, line => output.Line($"compile   {line}")) : 0;
@@ -62,6 +65,10 @@ internal static class DoctorCommand
             json.WriteStartArray("cuda");
             foreach (var line in report)
                 json.WriteStringValue(line.Trim());
+            json.WriteEndArray();
+            json.WriteStartArray("ilgpu");
+            foreach (var line in ilgpu)
+                json.WriteStringValue(line);
             json.WriteEndArray();
             json.WriteNumber("kernels_not_compiled", failures);
             json.WriteStartObject("backends");

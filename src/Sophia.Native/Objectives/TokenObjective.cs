@@ -1,11 +1,8 @@
-using System.Runtime.Intrinsics;
-using Sophia.Native.Cpu;
-
 namespace Sophia.Native.Objectives;
 
 /// <summary>
 /// The SOPHIA loss of one token: -sg(clip(w, low, high)) * R * log p + coefficient * KL(d), d = log p - log reference; sg stops the gradient (arXiv 2507.16814, equations 3, 6 and 7).
-/// The same function serves every backend that runs C#.
+/// The same function serves every backend that runs C#, ILGPU's kernels too.
 /// </summary>
 public static class TokenObjective
 {
@@ -21,9 +18,9 @@ public static class TokenObjective
     {
         var ratio = options.Ratio switch
         {
-            ImportanceRatio.Token => Exp(logProbability - behavior),
-            ImportanceRatio.Sequence => Exp(sequenceLogRatio),
-            ImportanceRatio.Multiple => 2f / (Exp(behavior - logProbability) + Exp(snapshot - logProbability)),
+            ImportanceRatio.Token => ScalarMath.Exp(logProbability - behavior),
+            ImportanceRatio.Sequence => ScalarMath.Exp(sequenceLogRatio),
+            ImportanceRatio.Multiple => 2f / (ScalarMath.Exp(behavior - logProbability) + ScalarMath.Exp(snapshot - logProbability)),
             _ => 1f,
         };
         var clipped = MathF.Min(MathF.Max(ratio, options.ClipLow), options.ClipHigh);
@@ -39,9 +36,6 @@ public static class TokenObjective
         return new(loss, derivative, ratio);
     }
 
-    /// <summary>The exponential of the CPU's vectors, which has the same bits on every path: not that of the operating system.</summary>
-    private static float Exp(float x) => VectorMath<Simd256, Vector256<float>>.Exp(x);
-
     private static (float Value, float Slope) Divergence(DivergenceEstimator estimator, float difference)
     {
         switch (estimator)
@@ -51,7 +45,7 @@ public static class TokenObjective
             case DivergenceEstimator.K2:
                 return (0.5f * difference * difference, difference);
             default:
-                var inverse = Exp(-difference);
+                var inverse = ScalarMath.Exp(-difference);
                 return (inverse - 1f + difference, 1f - inverse);
         }
     }

@@ -138,7 +138,8 @@ public sealed class BrokenModelTests(SmallWorld world) : IClassFixture<SmallWorl
     }
 
     [Theory]
-    [InlineData("ilgpu", "'ilgpu'")]
+    [InlineData("ilgpu:tpu", "'ilgpu:tpu'")]
+    [InlineData("ilgpu:cuda:77", "cuda:77")]
     [InlineData("tpu", "'tpu'")]
     [InlineData("cpu:3", "cpu")]
     public async Task A_backend_that_is_not_here(string name, string part) =>

@@ -1,0 +1,76 @@
+using System.Runtime.CompilerServices;
+using Sophia.Native.Objectives;
+
+namespace Sophia.Native.Ilgpu;
+
+/// <summary>Marks an operation that is not written yet. It goes away with the last of them.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class MissingAttribute : Attribute;
+
+#pragma warning disable CS1591
+// What is not written yet: a file of its own takes each of these away.
+public sealed partial class IlgpuBackend
+{
+    [Missing]
+    protected override void AttentionForwardCore(DeviceView output, DeviceView logSumExp, DeviceView query, DeviceView key, DeviceView value, in AttentionSequences sequences, int headSize, float scale) => throw Missing();
+    [Missing]
+    protected override void AttentionBackwardCore(DeviceView dQuery, DeviceView dKey, DeviceView dValue, DeviceView delta, DeviceView dOutput, DeviceView query, DeviceView key, DeviceView value, DeviceView output, DeviceView logSumExp, in AttentionSequences sequences, int headSize, float scale) => throw Missing();
+    [Missing]
+    protected override void CacheAppendCore(DeviceView keyCache, DeviceView valueCache, DeviceView key, DeviceView value, DeviceView rows) => throw Missing();
+    [Missing]
+    protected override void EmbeddingForwardCore(DeviceView output, DeviceView table, DeviceView ids, DeviceView visual, DeviceView visualRows) => throw Missing();
+    [Missing]
+    protected override void EmbeddingBackwardCore(DeviceView dTable, DeviceView dVisual, DeviceView dOutput, DeviceView ids, DeviceView visualRows) => throw Missing();
+    [Missing]
+    protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature) => throw Missing();
+    [Missing]
+    protected override void HeadObjectiveCore(DeviceView dHidden, DeviceView dWeight, in ObjectiveResults results, DeviceView hidden, DeviceView weight, in ObjectiveInputs inputs, DeviceView workspace, in ObjectiveOptions options) => throw Missing();
+    [Missing]
+    protected override void SequenceLogRatiosCore(DeviceView sequenceLogRatios, DeviceView logProbabilities, DeviceView behaviorLogProbabilities, DeviceView normalizers, DeviceView offsets) => throw Missing();
+    [Missing]
+    protected override void ObjectiveStatisticsCore(DeviceView metrics, in ObjectiveResults results, in ObjectiveInputs inputs, in ObjectiveOptions options) => throw Missing();
+    [Missing]
+    protected override void LayerNormForwardCore(DeviceView output, DeviceView mean, DeviceView inverseDeviation, DeviceView input, DeviceView weight, DeviceView bias, float epsilon) => throw Missing();
+    [Missing]
+    protected override void LayerNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dBias, DeviceView dOutput, DeviceView input, DeviceView weight, DeviceView mean, DeviceView inverseDeviation, bool accumulate) => throw Missing();
+    [Missing]
+    protected override void LinearForwardCore(DeviceView output, DeviceView input, DeviceView weight, DeviceView bias) => throw Missing();
+    [Missing]
+    protected override void LinearBackwardInputCore(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate) => throw Missing();
+    [Missing]
+    protected override void LinearBackwardWeightCore(DeviceView dWeight, DeviceView dOutput, DeviceView input) => throw Missing();
+    [Missing]
+    protected override void LinearBackwardBiasCore(DeviceView dBias, DeviceView dOutput) => throw Missing();
+    [Missing]
+    protected override void PositionInterpolationForwardCore(DeviceView output, DeviceView positions, int gridHeight, int gridWidth) => throw Missing();
+    [Missing]
+    protected override void PositionInterpolationBackwardCore(DeviceView dPositions, DeviceView dOutput, int gridHeight, int gridWidth) => throw Missing();
+    [Missing]
+    protected override void ResidualForwardCore(DeviceView output, DeviceView residual, DeviceView branch, DeviceView scale) => throw Missing();
+    [Missing]
+    protected override void ResidualBackwardCore(DeviceView dBranch, DeviceView dScale, DeviceView dOutput, DeviceView branch, DeviceView scale) => throw Missing();
+    [Missing]
+    protected override void PropagateRewardsCore(DeviceView captionRewards, DeviceView outcomeRewards) => throw Missing();
+    [Missing]
+    protected override void SelectTrajectoriesCore(DeviceView rewards, DeviceView captionRewards, DeviceView outcomeRewards, DeviceView lengths, in SelectionOptions options) => throw Missing();
+    [Missing]
+    protected override void RmsNormForwardCore(DeviceView output, DeviceView inverseRms, DeviceView input, DeviceView weight, float epsilon) => throw Missing();
+    [Missing]
+    protected override void RmsNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dOutput, DeviceView input, DeviceView weight, DeviceView inverseRms, bool accumulate) => throw Missing();
+    [Missing]
+    protected override void RopeCore(DeviceView values, DeviceView table, DeviceView positions, int headSize, bool inverse) => throw Missing();
+    [Missing]
+    protected override void SampleTokensCore(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options) => throw Missing();
+    [Missing]
+    protected override void PatchExtractCore(DeviceView patches, DeviceView pixels, int height, int width, int patchSize) => throw Missing();
+    [Missing]
+    protected override void VisionTokensForwardCore(DeviceView output, DeviceView patches, DeviceView classToken, DeviceView positions) => throw Missing();
+    [Missing]
+    protected override void VisionTokensBackwardCore(DeviceView dPatches, DeviceView dClassToken, DeviceView dPositions, DeviceView dOutput, int patchCount) => throw Missing();
+    [Missing]
+    protected override void PixelShuffleForwardCore(DeviceView output, DeviceView input, int gridHeight, int gridWidth) => throw Missing();
+    [Missing]
+    protected override void PixelShuffleBackwardCore(DeviceView dInput, DeviceView dOutput, int gridHeight, int gridWidth) => throw Missing();
+
+    private static NotSupportedException Missing([CallerMemberName] string operation = "") => new($"ilgpu: {Without(operation)} is not written yet.");
+}

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using ILGPU;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using Sophia.Native.Ilgpu.Kernels;
+
+namespace Sophia.Native.Ilgpu.Tests.Compilation;
+
+/// <summary>PTX for sm_90 of every kernel, made without a GPU; ptxas, where SOPHIA_PTXAS or the PATH has it, accepts it and spills nothing.</summary>
+public sealed partial class PtxTests
+{
+    private static readonly Lazy<string?> Assembler = new(FindAssembler);
+
+    public static TheoryData<string> Kernels => [.. KernelTypes.All.Select(KernelTypes.NameOf)];
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void A_kernel_becomes_PTX_that_ptxas_accepts_without_spills(string name)
+    {
+        var type = KernelTypes.All.Single(type => KernelTypes.NameOf(type) == name);
+        using var context = Context.Create(builder => builder.Math(MathMode.Default).Inlining(InliningMode.Aggressive));
+        MathIntrinsics.Register(context);
+        using var backend = new PTXBackend(context, CudaArchitecture.SM_90, CudaInstructionSet.ISA_84, null!);
+        var entry = typeof(KernelEntry).GetMethod(nameof(KernelEntry.Run))!.MakeGenericMethod(type);
+        var compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(entry), new KernelSpecialization(256, null));
+        Assert.Contains(".entry", compiled.PTXAssembly, StringComparison.Ordinal);
+        if (Assembler.Value is not { } assembler)
+            return;
+        var report = Assemble(assembler, compiled.PTXAssembly);
+        foreach (Match spill in Spills().Matches(report))
+            Assert.True(spill.Groups[1].Value == "0" && spill.Groups[2].Value == "0", $"{name} spills:\n{report}");
+    }
+
+    [Fact]
+    public void A_kernel_fuses_what_the_engine_fuses()
+    {
+        using var context = Context.Create(builder => builder.Math(MathMode.Default));
+        MathIntrinsics.Register(context);
+        using var backend = new PTXBackend(context, CudaArchitecture.SM_90, CudaInstructionSet.ISA_84, null!);
+        var entry = typeof(KernelEntry).GetMethod(nameof(KernelEntry.Run))!.MakeGenericMethod(typeof(ElementLoop<IlgpuBackend.GeluForwardElement<StoredFloat32>>));
+        var compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(entry), default);
+        // erf: 7 of the near polynomial, 6 of the far one, 3 + 5 of the exponential; then Phi.
+        Assert.True(FusedMultiplyAdd().Count(compiled.PTXAssembly) >= 22, compiled.PTXAssembly);
+    }
+
+    private static string Assemble(string assembler, string assembly)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, assembly);
+            using var process = Process.Start(new ProcessStartInfo(assembler, ["-arch=sm_90", "-v", "-o", OperatingSystem.IsWindows() ? "NUL" : "/dev/null", file]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            var report = process.StandardError.ReadToEnd() + process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 0, $"ptxas refuses the kernel:\n{report}\n{assembly}");
+            return report;
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static string? FindAssembler()
+    {
+        if (Environment.GetEnvironmentVariable("SOPHIA_PTXAS") is { Length: > 0 } named)
+            return named;
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append("/usr/local/cuda/bin");
+        return folders.Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? "ptxas.exe" : "ptxas")).FirstOrDefault(File.Exists);
+    }
+
+    [GeneratedRegex(@"(\d+) bytes spill stores, (\d+) bytes spill loads")]
+    private static partial Regex Spills();
+
+    [GeneratedRegex(@"fma\.rn\.f32")]
+    private static partial Regex FusedMultiplyAdd();
+}

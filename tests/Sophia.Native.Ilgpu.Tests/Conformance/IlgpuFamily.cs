@@ -1,0 +1,32 @@
+using System.Reflection;
+using Sophia.Native.Conformance;
+
+namespace Sophia.Native.Ilgpu.Tests.Conformance;
+
+/// <summary>
+/// ILGPU's CPU accelerator in both shapes, groups of 16 threads without teams and warps of 32 with them, which must give the same bits; or the devices that SOPHIA_ILGPU_DEVICES names
+/// (<c>cuda:0</c>, <c>opencl:0,cpu:0</c>), with every case. On the CPU accelerator every thread is one of the operating system's and a barrier costs milliseconds: a case takes part when all its arguments together
+/// have at most <see cref="Limit"/> elements.
+/// </summary>
+public sealed class IlgpuFamily : BackendFamily
+{
+    /// <summary>The most elements of a case on the CPU accelerator.</summary>
+    public const long Limit = 3_000;
+
+    private const string OperationsVariable = "SOPHIA_ILGPU_OPERATIONS";
+    private static readonly string? Operations = Environment.GetEnvironmentVariable(OperationsVariable);
+    private static readonly string? Named = Environment.GetEnvironmentVariable("SOPHIA_ILGPU_DEVICES");
+
+    public override long MostElements => Named is null ? Limit : long.MaxValue;
+
+    /// <summary>SOPHIA_ILGPU_OPERATIONS=RmsNormForward,RmsNormBackward limits the tests to these operations.</summary>
+    public override string? WhyOmitted(string operation, CaseInstance? instance)
+    {
+        if (Operations is { } wanted && !wanted.Split(',').Contains(operation))
+            return $"{OperationsVariable} names other operations than {operation}.";
+        var method = typeof(IlgpuBackend).GetMethod($"{operation}Core", BindingFlags.Instance | BindingFlags.NonPublic)!;
+        return method.IsDefined(typeof(MissingAttribute), false) ? $"{operation} is not written yet." : null;
+    }
+
+    protected override IReadOnlyList<Backend> Open() => Array.ConvertAll((Named ?? "cpu:0,cpu:1").Split(','), name => IlgpuBackend.Open(new() { Device = name }));
+}

@@ -1,0 +1,10 @@
+using Sophia.Native.Conformance;
+using Sophia.Native.Conformance.Golden;
+using Sophia.Native.Ilgpu.Tests.Conformance;
+
+namespace Sophia.Native.Ilgpu.Tests.Golden;
+
+/// <summary>The golden models that the CPU passes, a learning step among them. One of them is in every clone; the others need the whole golden set and are for other devices than the CPU accelerator.</summary>
+[StorageTypes(ElementType.Float32)]
+[GoldenModels("internlm2-vit300m/hf")]
+public sealed class GoldenModelTests(IlgpuFamily family) : ModelGoldenConformance(family), IClassFixture<IlgpuFamily>;
