@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
 using Sophia.Native.Ilgpu.Kernels;
 
 namespace Sophia.Native.Ilgpu;
@@ -103,7 +104,8 @@ public sealed partial class IlgpuBackend
     {
         try
         {
-            var launcher = _accelerator.LoadKernel<TKernel>(KernelEntry.Run);
+            // Told how large a group can be, CUDA's assembler need not save registers for groups of 1024 threads.
+            var launcher = _accelerator is CudaAccelerator ? _accelerator.LoadKernel<TKernel>(KernelEntry.Run, new KernelSpecialization(GroupSize, 1)) : _accelerator.LoadKernel<TKernel>(KernelEntry.Run);
             _kernels.Add(launcher.GetKernel());
             _launchers.Add(typeof(TKernel), launcher);
             return launcher;

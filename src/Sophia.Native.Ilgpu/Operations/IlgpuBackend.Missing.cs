@@ -12,12 +12,6 @@ internal sealed class MissingAttribute : Attribute;
 public sealed partial class IlgpuBackend
 {
     [Missing]
-    protected override void AttentionForwardCore(DeviceView output, DeviceView logSumExp, DeviceView query, DeviceView key, DeviceView value, in AttentionSequences sequences, int headSize, float scale) => throw Missing();
-    [Missing]
-    protected override void AttentionBackwardCore(DeviceView dQuery, DeviceView dKey, DeviceView dValue, DeviceView delta, DeviceView dOutput, DeviceView query, DeviceView key, DeviceView value, DeviceView output, DeviceView logSumExp, in AttentionSequences sequences, int headSize, float scale) => throw Missing();
-    [Missing]
-    protected override void CacheAppendCore(DeviceView keyCache, DeviceView valueCache, DeviceView key, DeviceView value, DeviceView rows) => throw Missing();
-    [Missing]
     protected override void EmbeddingForwardCore(DeviceView output, DeviceView table, DeviceView ids, DeviceView visual, DeviceView visualRows) => throw Missing();
     [Missing]
     protected override void EmbeddingBackwardCore(DeviceView dTable, DeviceView dVisual, DeviceView dOutput, DeviceView ids, DeviceView visualRows) => throw Missing();
@@ -33,14 +27,6 @@ public sealed partial class IlgpuBackend
     protected override void LayerNormForwardCore(DeviceView output, DeviceView mean, DeviceView inverseDeviation, DeviceView input, DeviceView weight, DeviceView bias, float epsilon) => throw Missing();
     [Missing]
     protected override void LayerNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dBias, DeviceView dOutput, DeviceView input, DeviceView weight, DeviceView mean, DeviceView inverseDeviation, bool accumulate) => throw Missing();
-    [Missing]
-    protected override void LinearForwardCore(DeviceView output, DeviceView input, DeviceView weight, DeviceView bias) => throw Missing();
-    [Missing]
-    protected override void LinearBackwardInputCore(DeviceView dInput, DeviceView dOutput, DeviceView weight, bool accumulate) => throw Missing();
-    [Missing]
-    protected override void LinearBackwardWeightCore(DeviceView dWeight, DeviceView dOutput, DeviceView input) => throw Missing();
-    [Missing]
-    protected override void LinearBackwardBiasCore(DeviceView dBias, DeviceView dOutput) => throw Missing();
     [Missing]
     protected override void PositionInterpolationForwardCore(DeviceView output, DeviceView positions, int gridHeight, int gridWidth) => throw Missing();
     [Missing]
