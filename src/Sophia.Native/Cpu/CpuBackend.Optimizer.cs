@@ -173,24 +173,23 @@ public sealed unsafe partial class CpuBackend
             var secondMoments = Open(_secondMoments, _roundsMoments, start, count, memory + 2 * AdamWBlock);
             var update = _update.Over(parameters, firstMoments, secondMoments, _gradients + start);
             ElementwiseLoop.RunRow<AdamWVector, TSimd, TVector>(ref update, 0, count);
+            // Neighbors share a block of random words; a block of elements begins at an even one, and its numbers do not cross 2^32.
+            var pair = (ulong)start >> 1;
+            var words = stackalloc uint[2 * AdamWBlock];
+            var counters = PhiloxVector<TSimd, TVector>.Repeat((uint)pair, (uint)(pair >> 32), (uint)_step, StochasticRounding.Purpose);
+            counters = TSimd.AddBits(counters, PhiloxVector<TSimd, TVector>.Numbers(0));
+            new PhiloxVector<TSimd, TVector>(_seed).Write(words, (count + 1) / 2, counters, PhiloxVector<TSimd, TVector>.Repeat((uint)TSimd.Width / 4, 0, 0, 0));
             for (var i = 0; i < count; i++)
             {
-                // Neighbors share their random words; a block of elements begins at an even one.
-                var words = StochasticRounding.Words(start + i, _step, _seed);
-                Store(start, i, words.Parameter & 0xFFFF, words.FirstMoment & 0xFFFF, words.SecondMoment & 0xFFFF, parameters, firstMoments, secondMoments);
-                if (++i < count)
-                    Store(start, i, words.Parameter >> 16, words.FirstMoment >> 16, words.SecondMoment >> 16, parameters, firstMoments, secondMoments);
+                var shift = (i & 1) * 16;
+                var four = words + 4 * (i >> 1);
+                if (_roundsParameters)
+                    ((BFloat16*)_parameters)[start + i] = StochasticRounding.Round(parameters[i], (four[0] >> shift) & 0xFFFF);
+                if (!_roundsMoments)
+                    continue;
+                ((BFloat16*)_firstMoments)[start + i] = StochasticRounding.Round(firstMoments[i], (four[1] >> shift) & 0xFFFF);
+                ((BFloat16*)_secondMoments)[start + i] = StochasticRounding.Round(secondMoments[i], (four[2] >> shift) & 0xFFFF);
             }
-        }
-
-        private void Store(nint start, int i, uint parameterBits, uint firstBits, uint secondBits, float* parameters, float* firstMoments, float* secondMoments)
-        {
-            if (_roundsParameters)
-                ((BFloat16*)_parameters)[start + i] = StochasticRounding.Round(parameters[i], parameterBits);
-            if (!_roundsMoments)
-                return;
-            ((BFloat16*)_firstMoments)[start + i] = StochasticRounding.Round(firstMoments[i], firstBits);
-            ((BFloat16*)_secondMoments)[start + i] = StochasticRounding.Round(secondMoments[i], secondBits);
         }
 
         /// <summary>The elements as floats: where they lie, or widened into memory of the block.</summary>

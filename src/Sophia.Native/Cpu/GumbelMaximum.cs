@@ -45,8 +45,6 @@ internal unsafe ref struct GumbelMaximum<TSimd, TVector>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OfferAll(float* logits, int count, float maximum, float minimumShare)
     {
-        const int Step = 64;
-        uint* words = stackalloc uint[Step];
         int* lanes = stackalloc int[16];
         for (int lane = 0; lane < TSimd.Width; lane++)
             lanes[lane] = lane;
@@ -57,30 +55,21 @@ internal unsafe ref struct GumbelMaximum<TSimd, TVector>
         TVector bestIds = TSimd.CreateBits(-1);
         TVector ids = TSimd.Load((float*)lanes);
         TVector advance = TSimd.CreateBits(TSimd.Width);
+        PhiloxVector<TSimd, TVector> philox = new(_key);
+        TVector counters = TSimd.AddBits(PhiloxVector<TSimd, TVector>.Repeat(_sample, _position, 0, 0), PhiloxVector<TSimd, TVector>.Numbers(2));
+        TVector nextCounters = PhiloxVector<TSimd, TVector>.Repeat(0, 0, (uint)TSimd.Width / 4, 0);
         int whole = count / TSimd.Width * TSimd.Width;
-        for (int start = 0; start < whole; start += Step)
+        for (int token = 0; token < whole; token += TSimd.Width)
         {
-            int end = Math.Min(start + Step, whole);
-            for (int token = start; token < end; token += 4)
-            {
-                var block = Philox.Block(_sample, _position, (uint)token >> 2, 0, _key);
-                uint* four = words + (token - start);
-                four[0] = block.X0;
-                four[1] = block.X1;
-                four[2] = block.X2;
-                four[3] = block.X3;
-            }
-            for (int token = start; token < end; token += TSimd.Width)
-            {
-                TVector logit = TSimd.Load(logits + token);
-                TVector score = Score(logit, TSimd.Load((float*)(words + (token - start))));
-                if (minimumShare > 0)
-                    score = TSimd.Select(TSimd.LessThan(VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(logit, reference)), shares), nothing, score);
-                TVector better = TSimd.GreaterThan(score, best);
-                best = TSimd.Select(better, score, best);
-                bestIds = TSimd.Select(better, ids, bestIds);
-                ids = TSimd.AddBits(ids, advance);
-            }
+            TVector logit = TSimd.Load(logits + token);
+            TVector score = Score(logit, philox.Words(counters));
+            if (minimumShare > 0)
+                score = TSimd.Select(TSimd.LessThan(VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(logit, reference)), shares), nothing, score);
+            TVector better = TSimd.GreaterThan(score, best);
+            best = TSimd.Select(better, score, best);
+            bestIds = TSimd.Select(better, ids, bestIds);
+            ids = TSimd.AddBits(ids, advance);
+            counters = TSimd.AddBits(counters, nextCounters);
         }
         float* scores = stackalloc float[16];
         TSimd.Store(scores, best);

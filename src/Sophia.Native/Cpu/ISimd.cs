@@ -106,6 +106,15 @@ internal unsafe interface ISimd<TVector>
     /// <summary>Logical shift: zeros come in from the left.</summary>
     static abstract TVector ShiftRightBits(TVector value, [ConstantExpected] byte count);
 
+    /// <summary>The 64-bit products of the unsigned integers in the even lanes: the lower half in the even lane, the upper half in the odd lane behind it.</summary>
+    static abstract TVector MultiplyEvenBits(TVector left, TVector right);
+
+    /// <summary>The odd lanes moved to the even lanes before them; zeros in the odd lanes.</summary>
+    static abstract TVector OddToEvenBits(TVector value);
+
+    /// <summary>The lanes of each group of four in reverse order.</summary>
+    static abstract TVector ReverseFours(TVector value);
+
     /// <summary>Each lane's signed 32-bit integer as a float.</summary>
     static abstract TVector ConvertIntegerBitsToSingle(TVector bits);
 
@@ -126,4 +135,13 @@ internal unsafe interface ISimd<TVector>
 
     /// <summary>The same with any words of 32 bits, the rows <paramref name="sourceStride"/> bytes apart.</summary>
     static abstract void Transpose(byte* source, nint sourceStride, float* destination, nint destinationStride);
+
+    /// <summary>
+    /// Adds factors[0] * column 0, factors[1] * column 1 and so on to a vector of sums, one multiply-add after the other. Lane r of a column is an element of the row at source + r * stride bytes,
+    /// of which a vector's bytes are taken.
+    /// </summary>
+    static abstract void AddColumns(float* sums, float* factors, byte* source, nint stride);
+
+    /// <summary>The same with rows of BFloat16, which hold twice as many columns.</summary>
+    static abstract void AddRoundedColumns(float* sums, float* factors, byte* source, nint stride);
 }

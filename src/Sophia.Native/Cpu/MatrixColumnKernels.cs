@@ -5,9 +5,9 @@ namespace Sophia.Native.Cpu;
 
 /// <summary>
 /// Few rows of A against a B whose columns are contiguous (Y = X * W^T while decoding): a block of B, as many columns as a
-/// vector has lanes and of each one cache line (half of one on the narrow path), is transposed into a buffer in the
-/// first-level cache; B is never packed. Each lane is one column's chain over all of k, so the bits are those of the blocked
-/// product. Bound by the bytes of B from main memory.
+/// vector has lanes and of each one cache line (half of one on the narrow path), is transposed, in registers for one row of A
+/// and into a buffer in the first-level cache for more; B is never packed. Each lane is one column's chain over all of k, so
+/// the bits are those of the blocked product. Bound by the bytes of B from main memory.
 /// </summary>
 /// <remarks>
 /// A cache line is read once and whole: the columns of a weight often lie a power of two apart, where the sixteen lines of a
@@ -28,6 +28,9 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector, TElement>
         get => TSimd.Width * sizeof(float) / TElement.Size;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsInRegisters(in MatrixProduct product) => product.M == 1 && product.ColumnStrideA == 1;
+
     /// <summary>
     /// Columns [begin, end) of the product. Begin is a multiple of the vector width, and so is end unless it is N.
     /// </summary>
@@ -36,11 +39,11 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector, TElement>
     public static void Multiply(in MatrixProduct product, int begin, int end)
     {
         int blockFloats = Steps * TSimd.Width;
-        float* memory = stackalloc float[2 * blockFloats + TSimd.Width];
+        float* memory = stackalloc float[blockFloats + TSimd.Width];
         // Whole cache lines.
         float* block = (float*)(((nint)memory + TSimd.Width * sizeof(float) - 1) & -(TSimd.Width * sizeof(float)));
         int column = begin;
-        if (product.M == 1)
+        if (IsInRegisters(product))
         {
             for (; column + 2 * TSimd.Width <= end; column += 2 * TSimd.Width)
                 Group(product, column, product.C + column, 0, product.Bias == null ? null : product.Bias + column, 2, block);
@@ -71,7 +74,7 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector, TElement>
     }
 
     /// <summary>
-    /// One or, with a single row of A, two vectors of columns from <paramref name="column"/> on: one chain alone would wait for its own multiply-adds.
+    /// One or, in registers, two vectors of columns from <paramref name="column"/> on: one chain alone would wait for its own multiply-adds, and more than two ask for more lines a set of the cache keeps.
     /// The sums lie in C between blocks: a call in the loop over the steps would make the compiler keep them in memory at every step.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -90,29 +93,29 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector, TElement>
         // What is asked for lies so many bytes further on in the order of reading: behind the last block come the first ones of the next columns.
         nint rowBytes = product.K * TElement.Size;
         nint toNextColumns = vectors * vectorB - rowBytes;
+        bool inRegisters = IsInRegisters(product);
         for (; k >= Steps; k -= Steps)
         {
             byte* ahead = b + PrefetchBytes + (k * TElement.Size > PrefetchBytes ? 0 : toNextColumns);
             Prefetch(ahead, strideB);
-            TElement.LoadBlock<TSimd, TVector>(b, strideB, block);
-            if (vectors == 2)
+            if (inRegisters)
             {
-                Prefetch(ahead + vectorB, strideB);
-                TElement.LoadBlock<TSimd, TVector>(b + vectorB, strideB, block + Steps * TSimd.Width);
-                Sum1Twice(c, a, product.ColumnStrideA, block);
-            }
-            else if (product.M == 1)
-            {
-                Sum1(c, a, product.ColumnStrideA, block);
-            }
-            else if (product.M == 2)
-            {
-                Sum2(c, rowStrideC, a, product.RowStrideA, product.ColumnStrideA, block);
+                TElement.AddBlock<TSimd, TVector>(c, a, b, strideB);
+                if (vectors == 2)
+                {
+                    Prefetch(ahead + vectorB, strideB);
+                    TElement.AddBlock<TSimd, TVector>(c + TSimd.Width, a, b + vectorB, strideB);
+                }
             }
             else
             {
-                // Three rows are done as four, the fourth being the third once more.
-                Sum4(c, rowStrideC, product.M - 1, a, product.RowStrideA, product.ColumnStrideA, block);
+                TElement.LoadBlock<TSimd, TVector>(b, strideB, block);
+                // A row with gaps is done as two, the second being the first once more; three rows as four, the fourth being the third once more.
+                nint last = product.M - 1;
+                if (last <= 1)
+                    Sum2(c, last * rowStrideC, a, last * product.RowStrideA, product.ColumnStrideA, block);
+                else
+                    Sum4(c, rowStrideC, last, a, product.RowStrideA, product.ColumnStrideA, block);
             }
             a += Steps * product.ColumnStrideA;
             b += Steps * TElement.Size;
@@ -144,36 +147,6 @@ internal static unsafe class MatrixColumnKernels<TSimd, TVector, TElement>
                 TSimd.Store(sum, TSimd.FusedMultiplyAdd(TSimd.Broadcast(a + row * product.RowStrideA + step * product.ColumnStrideA), TSimd.Load(lanes), TSimd.Load(sum)));
             }
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sum1(float* c, float* a, nint columnStrideA, float* block)
-    {
-        TVector r0 = TSimd.Load(c);
-        for (int step = 0; step < Steps; step++)
-        {
-            r0 = TSimd.FusedMultiplyAdd(TSimd.Broadcast(a), TSimd.Load(block), r0);
-            a += columnStrideA;
-            block += TSimd.Width;
-        }
-        TSimd.Store(c, r0);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sum1Twice(float* c, float* a, nint columnStrideA, float* block)
-    {
-        TVector r0 = TSimd.Load(c);
-        TVector r1 = TSimd.Load(c + TSimd.Width);
-        for (int step = 0; step < Steps; step++)
-        {
-            TVector factor = TSimd.Broadcast(a);
-            r0 = TSimd.FusedMultiplyAdd(factor, TSimd.Load(block), r0);
-            r1 = TSimd.FusedMultiplyAdd(factor, TSimd.Load(block + Steps * TSimd.Width), r1);
-            a += columnStrideA;
-            block += TSimd.Width;
-        }
-        TSimd.Store(c, r0);
-        TSimd.Store(c + TSimd.Width, r1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -19,6 +19,11 @@ internal unsafe interface IMatrixElement
     static abstract void LoadBlock<TSimd, TVector>(byte* source, nint stride, float* block)
         where TSimd : ISimd<TVector>
         where TVector : struct;
+
+    /// <summary>Adds factors[j] times the vector j of <see cref="LoadBlock"/> to a vector of sums, one multiply-add after the other.</summary>
+    static abstract void AddBlock<TSimd, TVector>(float* sums, float* factors, byte* source, nint stride)
+        where TSimd : ISimd<TVector>
+        where TVector : struct;
 }
 
 /// <summary>B in single precision.</summary>
@@ -34,6 +39,11 @@ internal readonly unsafe struct SingleElement : IMatrixElement
     public static void LoadBlock<TSimd, TVector>(byte* source, nint stride, float* block)
         where TSimd : ISimd<TVector>
         where TVector : struct => TSimd.Transpose(source, stride, block, TSimd.Width);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddBlock<TSimd, TVector>(float* sums, float* factors, byte* source, nint stride)
+        where TSimd : ISimd<TVector>
+        where TVector : struct => TSimd.AddColumns(sums, factors, source, stride);
 }
 
 /// <summary>B in BFloat16: half the bytes, widened in registers, which is exact.</summary>
@@ -61,4 +71,9 @@ internal readonly unsafe struct BFloat16Element : IMatrixElement
             TSimd.Store(block + 2 * word * TSimd.Width, TSimd.ShiftLeftBits(words, 16));
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddBlock<TSimd, TVector>(float* sums, float* factors, byte* source, nint stride)
+        where TSimd : ISimd<TVector>
+        where TVector : struct => TSimd.AddRoundedColumns(sums, factors, source, stride);
 }

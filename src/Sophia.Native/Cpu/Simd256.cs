@@ -148,6 +148,21 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> ShiftRightBits(Vector256<float> value, [ConstantExpected] byte count) => Vector256.ShiftRightLogical(value.AsInt32(), count).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> MultiplyEvenBits(Vector256<float> left, Vector256<float> right)
+    {
+        if (Avx2.IsSupported)
+            return Avx2.Multiply(left.AsUInt32(), right.AsUInt32()).AsSingle();
+        Vector256<ulong> lower = Vector256.Create((ulong)uint.MaxValue);
+        return ((left.AsUInt64() & lower) * (right.AsUInt64() & lower)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> OddToEvenBits(Vector256<float> value) => Vector256.ShiftRightLogical(value.AsUInt64(), 32).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ReverseFours(Vector256<float> value) => Vector256.Shuffle(value, Vector256.Create(3, 2, 1, 0, 7, 6, 5, 4));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ConvertIntegerBitsToSingle(Vector256<float> bits) => Vector256.ConvertToSingle(bits.AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -212,6 +227,48 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
             source += 4 * sizeof(float);
             destination += 4 * destinationStride;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddColumns(float* sums, float* factors, byte* source, nint stride)
+    {
+        Vector256<float> sum = Load(sums);
+        for (int column = 0; column < 8; column += 4)
+        {
+            LoadColumns(source, stride, out Vector256<float> column0, out Vector256<float> column1, out Vector256<float> column2, out Vector256<float> column3);
+            sum = FusedMultiplyAdd(Broadcast(factors), column0, sum);
+            sum = FusedMultiplyAdd(Broadcast(factors + 1), column1, sum);
+            sum = FusedMultiplyAdd(Broadcast(factors + 2), column2, sum);
+            sum = FusedMultiplyAdd(Broadcast(factors + 3), column3, sum);
+            source += 4 * sizeof(float);
+            factors += 4;
+        }
+        Store(sums, sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddRoundedColumns(float* sums, float* factors, byte* source, nint stride)
+    {
+        Vector256<float> sum = Load(sums);
+        for (int word = 0; word < 8; word += 4)
+        {
+            LoadColumns(source, stride, out Vector256<float> words0, out Vector256<float> words1, out Vector256<float> words2, out Vector256<float> words3);
+            sum = AddPair(sum, factors, words0);
+            sum = AddPair(sum, factors + 2, words1);
+            sum = AddPair(sum, factors + 4, words2);
+            sum = AddPair(sum, factors + 6, words3);
+            source += 4 * sizeof(float);
+            factors += 8;
+        }
+        Store(sums, sum);
+    }
+
+    /// <summary>Two neighbors share a word of 32 bits: the even one is its lower half, the odd one its upper half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> AddPair(Vector256<float> sum, float* factors, Vector256<float> words)
+    {
+        sum = FusedMultiplyAdd(Broadcast(factors), ShiftLeftBits(words, 16), sum);
+        return FusedMultiplyAdd(Broadcast(factors + 1), AndBits(words, CreateBits(unchecked((int)0xFFFF_0000))), sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -128,6 +128,15 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> ShiftRightBits(Vector512<float> value, [ConstantExpected] byte count) => Avx512F.ShiftRightLogical(value.AsInt32(), count).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> MultiplyEvenBits(Vector512<float> left, Vector512<float> right) => Avx512F.Multiply(left.AsUInt32(), right.AsUInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> OddToEvenBits(Vector512<float> value) => Avx512F.ShiftRightLogical(value.AsUInt64(), 32).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ReverseFours(Vector512<float> value) => Avx512F.Shuffle(value.AsUInt32(), 0b00_01_10_11).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ConvertIntegerBitsToSingle(Vector512<float> bits) => Avx512F.ConvertToVector512Single(bits.AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -186,6 +195,90 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         Avx512F.Store(destination + 4 * stride, Avx512F.Shuffle4x128(low0, low1, 0xDD));
         Avx512F.Store(destination + 8 * stride, Avx512F.Shuffle4x128(high0, high1, 0x88));
         Avx512F.Store(destination + 12 * stride, Avx512F.Shuffle4x128(high0, high1, 0xDD));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddColumns(float* sums, float* factors, byte* source, nint stride)
+    {
+        Vector512<float> sum = Load(sums);
+        TransposeLanes(source, stride, out var a0, out var a1, out var a2, out var a3);
+        TransposeLanes(source + 4 * stride, stride, out var b0, out var b1, out var b2, out var b3);
+        TransposeLanes(source + 8 * stride, stride, out var c0, out var c1, out var c2, out var c3);
+        TransposeLanes(source + 12 * stride, stride, out var d0, out var d1, out var d2, out var d3);
+        GatherLanes(ref a0, ref b0, ref c0, ref d0);
+        GatherLanes(ref a1, ref b1, ref c1, ref d1);
+        GatherLanes(ref a2, ref b2, ref c2, ref d2);
+        GatherLanes(ref a3, ref b3, ref c3, ref d3);
+        sum = FusedMultiplyAdd(Broadcast(factors), a0, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 1), a1, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 2), a2, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 3), a3, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 4), b0, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 5), b1, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 6), b2, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 7), b3, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 8), c0, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 9), c1, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 10), c2, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 11), c3, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 12), d0, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 13), d1, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 14), d2, sum);
+        sum = FusedMultiplyAdd(Broadcast(factors + 15), d3, sum);
+        Store(sums, sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddRoundedColumns(float* sums, float* factors, byte* source, nint stride)
+    {
+        Vector512<float> sum = Load(sums);
+        TransposeLanes(source, stride, out var a0, out var a1, out var a2, out var a3);
+        TransposeLanes(source + 4 * stride, stride, out var b0, out var b1, out var b2, out var b3);
+        TransposeLanes(source + 8 * stride, stride, out var c0, out var c1, out var c2, out var c3);
+        TransposeLanes(source + 12 * stride, stride, out var d0, out var d1, out var d2, out var d3);
+        GatherLanes(ref a0, ref b0, ref c0, ref d0);
+        GatherLanes(ref a1, ref b1, ref c1, ref d1);
+        GatherLanes(ref a2, ref b2, ref c2, ref d2);
+        GatherLanes(ref a3, ref b3, ref c3, ref d3);
+        sum = AddPair(sum, factors, a0);
+        sum = AddPair(sum, factors + 2, a1);
+        sum = AddPair(sum, factors + 4, a2);
+        sum = AddPair(sum, factors + 6, a3);
+        sum = AddPair(sum, factors + 8, b0);
+        sum = AddPair(sum, factors + 10, b1);
+        sum = AddPair(sum, factors + 12, b2);
+        sum = AddPair(sum, factors + 14, b3);
+        sum = AddPair(sum, factors + 16, c0);
+        sum = AddPair(sum, factors + 18, c1);
+        sum = AddPair(sum, factors + 20, c2);
+        sum = AddPair(sum, factors + 22, c3);
+        sum = AddPair(sum, factors + 24, d0);
+        sum = AddPair(sum, factors + 26, d1);
+        sum = AddPair(sum, factors + 28, d2);
+        sum = AddPair(sum, factors + 30, d3);
+        Store(sums, sum);
+    }
+
+    /// <summary>Two neighbors share a word of 32 bits: the even one is its lower half, the odd one its upper half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> AddPair(Vector512<float> sum, float* factors, Vector512<float> words)
+    {
+        sum = FusedMultiplyAdd(Broadcast(factors), ShiftLeftBits(words, 16), sum);
+        return FusedMultiplyAdd(Broadcast(factors + 1), AndBits(words, CreateBits(unchecked((int)0xFFFF_0000))), sum);
+    }
+
+    /// <summary>Four vectors of four lanes of 128 bits, transposed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void GatherLanes(ref Vector512<float> a, ref Vector512<float> b, ref Vector512<float> c, ref Vector512<float> d)
+    {
+        Vector512<float> low0 = Avx512F.Shuffle4x128(a, b, 0x44);
+        Vector512<float> low1 = Avx512F.Shuffle4x128(c, d, 0x44);
+        Vector512<float> high0 = Avx512F.Shuffle4x128(a, b, 0xEE);
+        Vector512<float> high1 = Avx512F.Shuffle4x128(c, d, 0xEE);
+        a = Avx512F.Shuffle4x128(low0, low1, 0x88);
+        b = Avx512F.Shuffle4x128(low0, low1, 0xDD);
+        c = Avx512F.Shuffle4x128(high0, high1, 0x88);
+        d = Avx512F.Shuffle4x128(high0, high1, 0xDD);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

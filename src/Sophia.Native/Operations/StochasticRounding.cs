@@ -19,17 +19,10 @@ public static class StochasticRounding
     /// <returns>16 bits for the parameter (word 0), for the first moment (word 1) and for the second (word 2).</returns>
     public static (uint Parameter, uint FirstMoment, uint SecondMoment) Bits(long element, int step, ulong seed)
     {
-        var words = Words(element, step, seed);
-        var shift = (int)(element & 1) * 16;
-        return ((words.Parameter >> shift) & 0xFFFF, (words.FirstMoment >> shift) & 0xFFFF, (words.SecondMoment >> shift) & 0xFFFF);
-    }
-
-    /// <summary>The random words of an element and its neighbor e ^ 1: the even one's bits are the lower half of each.</summary>
-    internal static (uint Parameter, uint FirstMoment, uint SecondMoment) Words(long element, int step, ulong seed)
-    {
         var pair = (ulong)element >> 1;
         var block = Philox.Block((uint)pair, (uint)(pair >> 32), (uint)step, Purpose, seed);
-        return (block.X0, block.X1, block.X2);
+        var shift = (int)(element & 1) * 16;
+        return ((block.X0 >> shift) & 0xFFFF, (block.X1 >> shift) & 0xFFFF, (block.X2 >> shift) & 0xFFFF);
     }
 
     /// <summary>
