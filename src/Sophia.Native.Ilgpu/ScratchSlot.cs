@@ -14,4 +14,7 @@ internal enum ScratchSlot
 
     /// <summary>Gradients of gathered rows.</summary>
     GatheredGradients,
+
+    /// <summary>What gradients of rows of logits are scaled by.</summary>
+    Scales,
 }

@@ -16,14 +16,6 @@ public sealed partial class IlgpuBackend
     [Missing]
     protected override void EmbeddingBackwardCore(DeviceView dTable, DeviceView dVisual, DeviceView dOutput, DeviceView ids, DeviceView visualRows) => throw Missing();
     [Missing]
-    protected override void HeadForwardCore(DeviceView logProbabilities, DeviceView entropies, DeviceView hidden, DeviceView weight, DeviceView targets, DeviceView workspace, float temperature) => throw Missing();
-    [Missing]
-    protected override void HeadObjectiveCore(DeviceView dHidden, DeviceView dWeight, in ObjectiveResults results, DeviceView hidden, DeviceView weight, in ObjectiveInputs inputs, DeviceView workspace, in ObjectiveOptions options) => throw Missing();
-    [Missing]
-    protected override void SequenceLogRatiosCore(DeviceView sequenceLogRatios, DeviceView logProbabilities, DeviceView behaviorLogProbabilities, DeviceView normalizers, DeviceView offsets) => throw Missing();
-    [Missing]
-    protected override void ObjectiveStatisticsCore(DeviceView metrics, in ObjectiveResults results, in ObjectiveInputs inputs, in ObjectiveOptions options) => throw Missing();
-    [Missing]
     protected override void LayerNormForwardCore(DeviceView output, DeviceView mean, DeviceView inverseDeviation, DeviceView input, DeviceView weight, DeviceView bias, float epsilon) => throw Missing();
     [Missing]
     protected override void LayerNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dBias, DeviceView dOutput, DeviceView input, DeviceView weight, DeviceView mean, DeviceView inverseDeviation, bool accumulate) => throw Missing();
@@ -45,8 +37,6 @@ public sealed partial class IlgpuBackend
     protected override void RmsNormBackwardCore(DeviceView dInput, DeviceView dWeight, DeviceView dOutput, DeviceView input, DeviceView weight, DeviceView inverseRms, bool accumulate) => throw Missing();
     [Missing]
     protected override void RopeCore(DeviceView values, DeviceView table, DeviceView positions, int headSize, bool inverse) => throw Missing();
-    [Missing]
-    protected override void SampleTokensCore(DeviceView tokens, DeviceView logProbabilities, DeviceView logits, DeviceView samples, DeviceView positions, in SamplingOptions options) => throw Missing();
     [Missing]
     protected override void PatchExtractCore(DeviceView patches, DeviceView pixels, int height, int width, int patchSize) => throw Missing();
     [Missing]
