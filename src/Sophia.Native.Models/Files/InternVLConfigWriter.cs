@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Sophia.Native.Data.Records;
@@ -63,14 +64,14 @@ internal static class InternVLConfigWriter
             json.WriteBoolean("bias", false);
         }
         WriteText(json, text, alwaysHeadSize: false);
-        json.WriteNumber("rope_theta", text.RopeTheta);
+        WriteReal(json, "rope_theta", text.RopeTheta);
         if (text.DynamicRopeFactor is { } factor)
         {
             // "type" is the key of the remote code, "rope_type" that of later transformers; each ignores the other's.
             json.WriteStartObject("rope_scaling");
             json.WriteString("type", "dynamic");
             json.WriteString("rope_type", "dynamic");
-            json.WriteNumber("factor", factor);
+            WriteReal(json, "factor", factor);
             json.WriteEndObject();
         }
         else
@@ -122,17 +123,17 @@ internal static class InternVLConfigWriter
         }
         WriteText(json, text, alwaysHeadSize: !qwen);
         // Both spellings: transformers 5 reads rope_parameters, transformers 4 the pair beside it.
-        json.WriteNumber("rope_theta", text.RopeTheta);
+        WriteReal(json, "rope_theta", text.RopeTheta);
         json.WriteStartObject("rope_parameters");
         json.WriteString("rope_type", text.DynamicRopeFactor is null ? "default" : "dynamic");
-        json.WriteNumber("rope_theta", text.RopeTheta);
-        if (text.DynamicRopeFactor is { } factor) json.WriteNumber("factor", factor);
+        WriteReal(json, "rope_theta", text.RopeTheta);
+        if (text.DynamicRopeFactor is { } factor) WriteReal(json, "factor", factor);
         json.WriteEndObject();
         if (text.DynamicRopeFactor is { } scalingFactor)
         {
             json.WriteStartObject("rope_scaling");
             json.WriteString("rope_type", "dynamic");
-            json.WriteNumber("factor", scalingFactor);
+            WriteReal(json, "factor", scalingFactor);
             json.WriteEndObject();
         }
         json.WriteEndObject();
@@ -211,6 +212,14 @@ internal static class InternVLConfigWriter
         json.WriteNumber("layer_norm_eps", vision.NormEpsilon);
         json.WriteNumber("initializer_range", vision.InitializerRange);
         json.WriteNumber("attention_dropout", 0.0);
+    }
+
+    /// <summary>A number with a point or an exponent, which Python reads as a float: transformers warns of a whole factor.</summary>
+    private static void WriteReal(Utf8JsonWriter json, string key, double value)
+    {
+        var text = value.ToString("R", CultureInfo.InvariantCulture);
+        json.WritePropertyName(key);
+        json.WriteRawValue(text.AsSpan().ContainsAny('.', 'E') ? text : text + ".0");
     }
 
     private static void WritePair(Utf8JsonWriter json, string key, int side)

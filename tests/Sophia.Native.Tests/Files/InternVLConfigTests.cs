@@ -106,6 +106,22 @@ public class InternVLConfigTests
         }
     }
 
+    /// <summary>transformers checks that a factor is a Python float, which 2 is not.</summary>
+    [Theory]
+    [InlineData(CheckpointLayout.HuggingFace, 2)]
+    [InlineData(CheckpointLayout.Original, 1)]
+    public void Whole_numbers_of_rope_are_written_as_floats(CheckpointLayout layout, int places)
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("config.json");
+        (Training.TinyModel.Config with { Text = Training.TinyModel.Config.Text with { DynamicRopeFactor = 2, RopeTheta = 1e6 } }).Write(path, layout);
+        var text = File.ReadAllText(path);
+        Assert.Equal(places, text.Split("\"factor\": 2.0").Length - 1);
+        Assert.Equal(places, text.Split("\"rope_theta\": 1000000.0").Length - 1);
+        Assert.Equal(places, text.Split("\"factor\"").Length - 1);
+        Assert.Equal((2.0, 1e6), (InternVLConfig.Load(path).Text.DynamicRopeFactor, InternVLConfig.Load(path).Text.RopeTheta));
+    }
+
     [Fact]
     public void Rope_is_read_in_the_spellings_of_transformers_4_and_5()
     {
