@@ -49,12 +49,7 @@ if [[ -e $3 ]]; then
 fi
 mkdir -p "$3"
 out=$(cd "$3" && pwd)
-if [[ -n ${SOPHIA:-} ]]; then
-    read -r -a sophia <<< "$SOPHIA"
-else
-    dotnet build -c Release "$root/src/Sophia.Native.Cli" -v q --nologo -clp:NoSummary >&2
-    sophia=(dotnet "$root/src/Sophia.Native.Cli/bin/Release/net10.0/sophia.dll")
-fi
+source "$root/recipes/command.sh"
 
 # Runs one stage and notes its seconds.
 stage() {

@@ -20,12 +20,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seconds=${4:-20}
 mkdir -p "$3"
 out=$(cd "$3" && pwd)
-if [[ -n ${SOPHIA:-} ]]; then
-    read -r -a sophia <<< "$SOPHIA"
-else
-    dotnet build -c Release "$root/src/Sophia.Native.Cli" -v q --nologo -clp:NoSummary >&2
-    sophia=(dotnet "$root/src/Sophia.Native.Cli/bin/Release/net10.0/sophia.dll")
-fi
+source "$root/recipes/command.sh"
 
 # Questions with the image's place spelled out, and answers of which every fifth is wrong; --cycle takes them in turn.
 python3 - "$(cd "$1" && pwd)" "$out" <<'PYTHON'
