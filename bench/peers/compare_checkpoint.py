@@ -7,7 +7,7 @@
 raw.jsonl holds raw records: {"id", "input_ids": [...], "pixel_values": "file.safetensors#name"?, "temperature"?}. transformers runs in fp32 with eager attention on the CPU; of its logits the
 log-probability of every token and the entropy of every prediction are taken, as sophia score writes them (entry i belongs to the prediction of token i), and the largest differences printed.
 Exit code 1 where a difference is beyond the tolerance, which is that of tests/golden for a log-probability. A checkpoint with rope_length is run with the base of dynamic NTK at that length.
-Needs torch, safetensors and transformers 4.52 or later. Not run yet: transformers was at hand nowhere where this was written.
+Needs torch, safetensors and transformers 4.52 or later. What it said: bench/results/2026-11-23-other-readers.md.
 """
 
 import argparse
