@@ -68,6 +68,20 @@ public sealed partial class IlgpuBackend
         where TOperator : struct, IElementOperator =>
         ForEach(elements, (length + VectorIndex.RowLength - 1) / VectorIndex.RowLength, Math.Min(length, VectorIndex.RowLength), operation);
 
+    /// <summary>Launches an operation over rows, a team each.</summary>
+    internal void ForRows<TOperator>(in TOperator rowOperator, long rows, [CallerMemberName] string operation = "")
+        where TOperator : struct, IRowOperator
+    {
+        if (rows == 0)
+            return;
+        var teamSize = HasTeams ? LaneTree.Lanes : 1;
+        var groups = Math.Min(BlocksOf(rows, GroupSize / teamSize), MostTiles);
+        if (HasTeams)
+            Launch(new RowLoop<TOperator, WarpTeam>(rowOperator, rows), groups, 1, GroupSize, operation);
+        else
+            Launch(new RowLoop<TOperator, SingleTeam>(rowOperator, rows), groups, 1, GroupSize, operation);
+    }
+
     /// <summary>Where a kernel of the operation reports bad data that only the device can see: one number, a <see cref="KernelFault"/>.</summary>
     internal ArrayView<int> Faults([CallerMemberName] string operation = "")
     {
