@@ -6,18 +6,23 @@ using Sophia.Native.Benchmarks.Models;
 using Sophia.Native.Benchmarks.Operations;
 using Sophia.Native.Benchmarks.Tables;
 using Sophia.Native.Cuda;
+using Sophia.Native.Ilgpu;
 
 namespace Sophia.Native.Benchmarks;
 
 /// <summary>
 /// <c>operations</c>, <c>steps</c> and <c>decode</c> print tables at the sizes of a model on any backend; <c>gemm</c> and <c>step</c> print matrix products and a training step on the CPU as shares of its
-/// multiply-add peak; <c>allocations</c> prints the managed bytes of every call and fails where there are any; everything else is BenchmarkDotNet's, whose benchmarks of single operations run on the backends that <c>--backend cpu,cuda</c> names.
+/// multiply-add peak; <c>allocations</c> prints the managed bytes of every call and fails where there are any; everything else is BenchmarkDotNet's, whose benchmarks of single operations run on the backends that <c>--backend cpu,cuda,ilgpu:cuda</c> names.
 /// </summary>
 internal static class BenchmarkCommand
 {
     private const string BackendOption = "--backend";
 
-    static BenchmarkCommand() => BackendProviders.Add(CudaBackend.Provider);
+    static BenchmarkCommand()
+    {
+        BackendProviders.Add(IlgpuBackend.Provider);
+        BackendProviders.Add(CudaBackend.Provider);
+    }
 
     /// <summary>On which backends BenchmarkDotNet runs the operations.</summary>
     public static IReadOnlyList<string> Backends { get; private set; } = ["cpu"];

@@ -57,6 +57,12 @@ public sealed partial class IlgpuBackend : Backend
     /// <summary>The most threads that a group of ours has: a power of two, at most 256.</summary>
     internal int GroupSize { get; }
 
+    /// <summary>Where kernels run.</summary>
+    internal Accelerator Accelerator => _accelerator;
+
+    /// <summary>How many kernels have been compiled so far.</summary>
+    internal int LoadedKernels => _kernels.Count;
+
     /// <summary>Opens the backend.</summary>
     /// <param name="options">Device, or the host program's accelerator and stream.</param>
     /// <exception cref="BackendUnavailableException">There is no such device; the message lists those that ILGPU finds, and why it refuses others.</exception>

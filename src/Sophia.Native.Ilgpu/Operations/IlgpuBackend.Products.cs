@@ -1,4 +1,5 @@
 using ILGPU;
+using ILGPU.Runtime.CPU;
 using Sophia.Native.Ilgpu.Kernels;
 
 namespace Sophia.Native.Ilgpu;
@@ -6,12 +7,16 @@ namespace Sophia.Native.Ilgpu;
 // The matrix product of the linear layers and of the head: result[i, j] = start + sum over k of first[i, k] * second[j, k] (+ bias[j]), start 0 or the old result, both operands in either order.
 // An element is one chain of fused multiply-adds over k in order, whatever the tile and the number of rows: so both kernels and all group sizes give the same bits.
 //   ProductTile  a group of S x S threads computes 4S x 4S elements, 4 x 4 in the registers of a thread; pieces of both operands go through shared memory.
+//   ProductDirect the same 4 x 4 elements of a thread without shared memory: for the CPU accelerator, where a barrier costs more than the reads that it saves.
 //   ProductRows  up to 4 rows (decoding): a thread has one column of the result, and the weight is read once.
 // Bound by 2 operations an element and k; ProductTile needs 8 reads of shared memory for 16 fused multiply-adds. ProductRows is bound by the bytes of the weight. Where to read first: ProductTile.Run.
 public sealed partial class IlgpuBackend
 {
     /// <summary>Floats of shared memory for a piece of an operand: depth x (tile + 1), the odd pitch so that neighbors along either axis are in different banks.</summary>
     private const int PieceFloats = 64 * (16 + 1);
+
+    /// <summary>Elements of a result from which on the CPU accelerator does without barriers.</summary>
+    private const int MostBarriers = 512;
 
     private const int RowsTile = 4;
     private const int RowsDepth = 32;
@@ -52,6 +57,11 @@ public sealed partial class IlgpuBackend
         {
             var threads = Math.Min(GroupSize, RowsThreads);
             Launch(new ProductRows<TFirst, TSecond, TResult>(arguments), Math.Min(BlocksOf(columns, threads), MostTiles), 1, threads, operation);
+            return;
+        }
+        if (_accelerator is CPUAccelerator && result.Length > MostBarriers)
+        {
+            Launch(new ProductDirect<TFirst, TSecond, TResult>(arguments), MostGroups, 1, GroupSize, operation);
             return;
         }
         switch (GroupSize)
@@ -181,6 +191,63 @@ public sealed partial class IlgpuBackend
             _arguments.Store(row, column + side, rows, sums.Y);
             _arguments.Store(row, column + 2 * side, rows, sums.Z);
             _arguments.Store(row, column + 3 * side, rows, sums.W);
+        }
+    }
+
+    internal readonly struct ProductDirect<TFirst, TSecond, TResult>(ProductArguments<TFirst, TSecond, TResult> arguments) : IKernel
+        where TFirst : unmanaged, IStored<TFirst>
+        where TSecond : unmanaged, IStored<TSecond>
+        where TResult : unmanaged, IStored<TResult>
+    {
+        private readonly ProductArguments<TFirst, TSecond, TResult> _arguments = arguments;
+
+        public void Run()
+        {
+            var rows = _arguments.Rows.Value;
+            var depth = _arguments.Depth.Value;
+            var tilesAcross = (_arguments.Columns + 3) / 4;
+            var tiles = (rows + 3) / 4 * tilesAcross;
+            for (var index = Grid.IdxX * Group.DimX + Group.IdxX; index < tiles; index += Grid.DimX * Group.DimX)
+            {
+                var row = index / tilesAcross * 4;
+                var column = index % tilesAcross * 4;
+                var sums0 = Start(row, column, rows);
+                var sums1 = Start(row + 1, column, rows);
+                var sums2 = Start(row + 2, column, rows);
+                var sums3 = Start(row + 3, column, rows);
+                // Behind the last row and column the last one is read again; its sums go nowhere.
+                var row1 = Bounded(row + 1, rows);
+                var row2 = Bounded(row + 2, rows);
+                var row3 = Bounded(row + 3, rows);
+                var column1 = Bounded(column + 1, _arguments.Columns);
+                var column2 = Bounded(column + 2, _arguments.Columns);
+                var column3 = Bounded(column + 3, _arguments.Columns);
+                for (var k = 0; k < depth; k++)
+                {
+                    var right = new Quad(_arguments.Second.Read(column, k), _arguments.Second.Read(column1, k), _arguments.Second.Read(column2, k), _arguments.Second.Read(column3, k));
+                    sums0 = sums0.Plus(_arguments.First.Read(row, k), right);
+                    sums1 = sums1.Plus(_arguments.First.Read(row1, k), right);
+                    sums2 = sums2.Plus(_arguments.First.Read(row2, k), right);
+                    sums3 = sums3.Plus(_arguments.First.Read(row3, k), right);
+                }
+                Store(row, column, rows, sums0);
+                Store(row + 1, column, rows, sums1);
+                Store(row + 2, column, rows, sums2);
+                Store(row + 3, column, rows, sums3);
+            }
+        }
+
+        private static int Bounded(int index, int count) => index < count ? index : count - 1;
+
+        private Quad Start(int row, int column, int rows) =>
+            new(_arguments.Start(row, column, rows), _arguments.Start(row, column + 1, rows), _arguments.Start(row, column + 2, rows), _arguments.Start(row, column + 3, rows));
+
+        private void Store(int row, int column, int rows, Quad sums)
+        {
+            _arguments.Store(row, column, rows, sums.X);
+            _arguments.Store(row, column + 1, rows, sums.Y);
+            _arguments.Store(row, column + 2, rows, sums.Z);
+            _arguments.Store(row, column + 3, rows, sums.W);
         }
     }
 
