@@ -20,8 +20,14 @@ internal static unsafe class AttentionForward<TSimd, TVector>
 {
     private const int KeyBlock = Backend.AttentionKeyBlock;
 
-    /// <summary>Rows of a tile, unless one position alone has more.</summary>
-    private const int TileRows = 64;
+    /// <summary>Rows of a tile, unless one position alone has more: each tile transposes the keys that it sees.</summary>
+    private const int TileRows = 256;
+
+    /// <summary>Rows down to which a tile is cut where there are too few for the workers.</summary>
+    private const int SmallestTileRows = 64;
+
+    /// <summary>Work items for each worker that attention is cut into where its size allows.</summary>
+    private const int ItemsPerWorker = 4;
 
     /// <summary>From so many rows on values are first copied together: rows of memory far apart fall on the same lines of the first-level cache, and these rows are read again and again.</summary>
     private const int CopyValuesFrom = 16;
@@ -44,9 +50,17 @@ internal static unsafe class AttentionForward<TSimd, TVector>
         call.Value = value.Address;
         call.IsRounded = key.Type == ElementType.BFloat16;
         call.ValueStride = (nint)value.Stride;
-        call.TilePositions = Math.Max(1, TileRows / layout.GroupSize);
-        call.Tiles = (layout.MaximumQueries + call.TilePositions - 1) / call.TilePositions;
-        pool.Run(&RunItem, &call, checked(layout.Sequences * layout.KeyValueHeads * call.Tiles));
+        int rows = TileRows;
+        int items;
+        do
+        {
+            call.TilePositions = Math.Max(1, rows / layout.GroupSize);
+            call.Tiles = (layout.MaximumQueries + call.TilePositions - 1) / call.TilePositions;
+            items = checked(layout.Sequences * layout.KeyValueHeads * call.Tiles);
+            rows /= 2;
+        }
+        while (items < ItemsPerWorker * pool.ThreadCount && rows >= SmallestTileRows);
+        pool.Run(&RunItem, &call, items);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
