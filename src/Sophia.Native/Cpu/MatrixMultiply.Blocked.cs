@@ -39,8 +39,8 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
     /// <summary>Rows of a tile.</summary>
     private const int BlockM = 128;
 
-    /// <summary>Floats of B packed at once for all workers (8 MB).</summary>
-    private const int MaximumPackedFloats = 2 << 20;
+    /// <summary>Floats of B packed at once for all workers (9 MB: two thousand columns of BlockK steps).</summary>
+    private const int MaximumPackedFloats = 9 << 18;
 
     /// <summary>From so many rows on it pays to pack B although its rows could be read in place.</summary>
     private const int PackRowMajorFrom = 48;
