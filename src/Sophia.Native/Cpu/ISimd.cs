@@ -136,6 +136,9 @@ internal unsafe interface ISimd<TVector>
     /// <summary>The same with any words of 32 bits, the rows <paramref name="sourceStride"/> bytes apart.</summary>
     static abstract void Transpose(byte* source, nint sourceStride, float* destination, nint destinationStride);
 
+    /// <summary>The same with rows of BFloat16, which are widened: a vector's bytes of them, so twice as many rows of the destination.</summary>
+    static abstract void TransposeRounded(byte* source, nint sourceStride, float* destination, nint destinationStride);
+
     /// <summary>
     /// Adds factors[0] * column 0, factors[1] * column 1 and so on to a vector of sums, one multiply-add after the other. Lane r of a column is an element of the row at source + r * stride bytes,
     /// of which a vector's bytes are taken.

@@ -55,22 +55,10 @@ internal readonly unsafe struct BFloat16Element : IMatrixElement
 
     public static float Load(byte* source) => *(BFloat16*)source;
 
-    /// <summary>Two neighbors share a word of 32 bits: the even one is its lower half, the odd one its upper half.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadBlock<TSimd, TVector>(byte* source, nint stride, float* block)
         where TSimd : ISimd<TVector>
-        where TVector : struct
-    {
-        // Words in the lower half of the block; widened from the last on, they give way to elements just behind those still needed.
-        TSimd.Transpose(source, stride, block, TSimd.Width);
-        TVector upper = TSimd.CreateBits(unchecked((int)0xFFFF_0000));
-        for (int word = TSimd.Width - 1; word >= 0; word--)
-        {
-            TVector words = TSimd.Load(block + word * TSimd.Width);
-            TSimd.Store(block + (2 * word + 1) * TSimd.Width, TSimd.AndBits(words, upper));
-            TSimd.Store(block + 2 * word * TSimd.Width, TSimd.ShiftLeftBits(words, 16));
-        }
-    }
+        where TVector : struct => TSimd.TransposeRounded(source, stride, block, TSimd.Width);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddBlock<TSimd, TVector>(float* sums, float* factors, byte* source, nint stride)

@@ -36,6 +36,11 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
     /// <summary>Steps of k a tile goes through before it turns to its next panel: A's part stays in the second-level cache.</summary>
     private const int BlockK = 1024;
 
+    /// <summary>Up to so many rows a tile packs a panel of B in pieces of <see cref="FewRowsK"/> steps, which it reads again from the first-level cache.</summary>
+    private const int FewRows = 32;
+
+    private const int FewRowsK = 64;
+
     /// <summary>Rows of a tile.</summary>
     private const int BlockM = 128;
 
@@ -217,12 +222,13 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
         tile.PrefetchB = sharedPanels != null && (long)n * product.K >= PrefetchFrom;
         bool packA = product.RowStrideA == 1 && product.ColumnStrideA != 1 && tile.Rows is >= GroupRows and <= BlockM && endPanel - firstPanel >= PackAFromPanels;
         int kernelK = product.RowStrideA == 1 && !packA ? KernelKAcrossRows : KernelK;
-        int longest = Math.Min(BlockK, product.K);
+        int steps = packB && sharedPanels == null && tile.Rows <= FewRows ? FewRowsK : BlockK;
+        int longest = Math.Min(steps, product.K);
         nint packedFloatsB = (nint)longest * MatrixPanels<TSimd, TVector>.MaximumWidth;
         int groups = (tile.Rows + GroupRows - 1) / GroupRows;
         do
         {
-            int blockK = Math.Min(BlockK, product.K - k0);
+            int blockK = Math.Min(steps, product.K - k0);
             float* blockA = product.A + m0 * product.RowStrideA + k0 * product.ColumnStrideA;
             tile.RowStrideA = product.RowStrideA;
             tile.ColumnStrideA = product.ColumnStrideA;
@@ -273,7 +279,7 @@ internal static unsafe class MatrixMultiply<TSimd, TVector>
                 }
                 while (k < blockK);
             }
-            k0 += BlockK;
+            k0 += steps;
         }
         while (k0 < product.K);
     }

@@ -61,15 +61,10 @@ internal static unsafe class MatrixPanels<TSimd, TVector>
         int steps = 2 * TSimd.Width;
         int wholeColumns = valid / TSimd.Width * TSimd.Width;
         int wholeK = k / steps * steps;
-        float* block = stackalloc float[2 * TSimd.Width * TSimd.Width];
         for (int column = 0; column < wholeColumns; column += TSimd.Width)
         {
             for (int p = 0; p < wholeK; p += steps)
-            {
-                BFloat16Element.LoadBlock<TSimd, TVector>((byte*)(b + column * columnStrideB + p), columnStrideB * sizeof(BFloat16), block);
-                for (int step = 0; step < steps; step++)
-                    TSimd.Store(packed + (nint)(p + step) * width + column, TSimd.Load(block + step * TSimd.Width));
-            }
+                TSimd.TransposeRounded((byte*)(b + column * columnStrideB + p), columnStrideB * sizeof(BFloat16), packed + (nint)p * width + column, width);
         }
         for (int p = 0; p < k; p++)
         {

@@ -230,6 +230,29 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransposeRounded(byte* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        for (int word = 0; word < 8; word += 4)
+        {
+            LoadColumns(source, sourceStride, out Vector256<float> words0, out Vector256<float> words1, out Vector256<float> words2, out Vector256<float> words3);
+            StorePair(destination, destinationStride, words0);
+            StorePair(destination + 2 * destinationStride, destinationStride, words1);
+            StorePair(destination + 4 * destinationStride, destinationStride, words2);
+            StorePair(destination + 6 * destinationStride, destinationStride, words3);
+            source += 4 * sizeof(float);
+            destination += 8 * destinationStride;
+        }
+    }
+
+    /// <summary>Two neighbors share a word of 32 bits: the even one is its lower half, the odd one its upper half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StorePair(float* destination, nint stride, Vector256<float> words)
+    {
+        Store(destination, ShiftLeftBits(words, 16));
+        Store(destination + stride, AndBits(words, CreateBits(unchecked((int)0xFFFF_0000))));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddColumns(float* sums, float* factors, byte* source, nint stride)
     {
         Vector256<float> sum = Load(sums);
@@ -263,7 +286,7 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         Store(sums, sum);
     }
 
-    /// <summary>Two neighbors share a word of 32 bits: the even one is its lower half, the odd one its upper half.</summary>
+    /// <summary>The neighbors of <see cref="StorePair"/>, times two factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> AddPair(Vector256<float> sum, float* factors, Vector256<float> words)
     {

@@ -164,6 +164,43 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         StoreLanes(a3, b3, c3, d3, destination + 3 * destinationStride, destinationStride);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransposeRounded(byte* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        TransposeLanes(source, sourceStride, out var a0, out var a1, out var a2, out var a3);
+        TransposeLanes(source + 4 * sourceStride, sourceStride, out var b0, out var b1, out var b2, out var b3);
+        TransposeLanes(source + 8 * sourceStride, sourceStride, out var c0, out var c1, out var c2, out var c3);
+        TransposeLanes(source + 12 * sourceStride, sourceStride, out var d0, out var d1, out var d2, out var d3);
+        GatherLanes(ref a0, ref b0, ref c0, ref d0);
+        GatherLanes(ref a1, ref b1, ref c1, ref d1);
+        GatherLanes(ref a2, ref b2, ref c2, ref d2);
+        GatherLanes(ref a3, ref b3, ref c3, ref d3);
+        StorePair(destination, destinationStride, a0);
+        StorePair(destination + 2 * destinationStride, destinationStride, a1);
+        StorePair(destination + 4 * destinationStride, destinationStride, a2);
+        StorePair(destination + 6 * destinationStride, destinationStride, a3);
+        StorePair(destination + 8 * destinationStride, destinationStride, b0);
+        StorePair(destination + 10 * destinationStride, destinationStride, b1);
+        StorePair(destination + 12 * destinationStride, destinationStride, b2);
+        StorePair(destination + 14 * destinationStride, destinationStride, b3);
+        StorePair(destination + 16 * destinationStride, destinationStride, c0);
+        StorePair(destination + 18 * destinationStride, destinationStride, c1);
+        StorePair(destination + 20 * destinationStride, destinationStride, c2);
+        StorePair(destination + 22 * destinationStride, destinationStride, c3);
+        StorePair(destination + 24 * destinationStride, destinationStride, d0);
+        StorePair(destination + 26 * destinationStride, destinationStride, d1);
+        StorePair(destination + 28 * destinationStride, destinationStride, d2);
+        StorePair(destination + 30 * destinationStride, destinationStride, d3);
+    }
+
+    /// <summary>Two neighbors share a word of 32 bits: the even one is its lower half, the odd one its upper half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StorePair(float* destination, nint stride, Vector512<float> words)
+    {
+        Store(destination, ShiftLeftBits(words, 16));
+        Store(destination + stride, AndBits(words, CreateBits(unchecked((int)0xFFFF_0000))));
+    }
+
     /// <summary>Four rows; lane l of the result J holds element 4 * l + J of each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TransposeLanes(byte* source, nint stride, out Vector512<float> result0, out Vector512<float> result1, out Vector512<float> result2, out Vector512<float> result3)
@@ -259,7 +296,7 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         Store(sums, sum);
     }
 
-    /// <summary>Two neighbors share a word of 32 bits: the even one is its lower half, the odd one its upper half.</summary>
+    /// <summary>The neighbors of <see cref="StorePair"/>, times two factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> AddPair(Vector512<float> sum, float* factors, Vector512<float> words)
     {
