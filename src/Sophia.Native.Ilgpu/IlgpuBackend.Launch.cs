@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
+using ILGPU.Backends.EntryPoints;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
@@ -18,6 +19,9 @@ public sealed partial class IlgpuBackend
     private const int GroupsOfMultiprocessor = 32;
 
     private readonly Dictionary<Type, Delegate> _launchers = [];
+
+    /// <summary>What makes the code of a kernel, or null for the accelerator's own way.</summary>
+    private readonly ILGPU.Backends.Backend? _compiler;
     private readonly List<Kernel> _kernels = [];
     private readonly List<string> _faultOperations = [];
     private readonly DeviceBuffer _faults;
@@ -118,9 +122,14 @@ public sealed partial class IlgpuBackend
     {
         try
         {
+            var entry = typeof(KernelEntry).GetMethod(nameof(KernelEntry.Run))!.MakeGenericMethod(typeof(TKernel));
             // Told how large a group can be, CUDA's assembler need not save registers for groups of 1024 threads.
-            var launcher = _accelerator is CudaAccelerator ? _accelerator.LoadKernel<TKernel>(KernelEntry.Run, new KernelSpecialization(GroupSize, 1)) : _accelerator.LoadKernel<TKernel>(KernelEntry.Run);
-            _kernels.Add(launcher.GetKernel());
+            var specialization = _accelerator is CudaAccelerator ? new KernelSpecialization(GroupSize, 1) : default;
+            var kernel = _compiler is null
+                ? _accelerator.LoadKernel(entry, specialization)
+                : _accelerator.LoadKernel(_compiler.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(entry), specialization));
+            _kernels.Add(kernel);
+            var launcher = kernel.CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TKernel>>();
             _launchers.Add(typeof(TKernel), launcher);
             return launcher;
         }

@@ -30,8 +30,8 @@ public sealed partial class IlgpuBackend : Backend
         _ownsAccelerator = ownContext is not null;
         _ownsStream = _ownsAccelerator;
         _stream = stream ?? (_ownsStream ? accelerator.CreateStream() : accelerator.DefaultStream);
-        MathIntrinsics.Register(accelerator.Context);
-        HasTeams = accelerator.WarpSize is 32 or 64 && accelerator is not CLAccelerator { Device: CLDevice { Capabilities.SubGroups: false } };
+        _compiler = MathIntrinsics.Compiler(accelerator);
+        HasTeams = accelerator is not CLAccelerator && accelerator.WarpSize is 32 or 64;
         GroupSize = LargestGroup(accelerator);
         Description = $"ilgpu:{name}, {accelerator.Name}, groups of up to {accelerator.MaxNumThreadsPerGroup}, {(HasTeams ? $"warps of {accelerator.WarpSize}" : "without warps")}";
         _absent = Allocate(Arena.Alignment);
@@ -51,7 +51,9 @@ public sealed partial class IlgpuBackend : Backend
     /// <remarks>BFloat16 is 16 bits that kernels widen by a shift and round by integer arithmetic, so every device has it.</remarks>
     public override bool Supports(ElementType storage) => storage is ElementType.Float32 or ElementType.BFloat16;
 
-    /// <summary>Whether kernels may give a row to a team of 32 threads of a warp; else a thread takes a whole row, with the same bits.</summary>
+    /// <summary>
+    /// Whether kernels may give a row to a team of 32 threads of a warp; else a thread takes a whole row, with the same bits. Never under OpenCL, whose compilers choose the size of a subgroup for each kernel.
+    /// </summary>
     internal bool HasTeams { get; }
 
     /// <summary>The most threads that a group of ours has: a power of two, at most 256.</summary>

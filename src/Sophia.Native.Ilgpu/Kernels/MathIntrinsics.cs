@@ -6,6 +6,9 @@ using ILGPU.Frontend;
 using ILGPU.Frontend.Intrinsic;
 using ILGPU.IR;
 using ILGPU.IR.Intrinsics;
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 
 namespace Sophia.Native.Ilgpu.Kernels;
 
@@ -25,7 +28,19 @@ internal static class MathIntrinsics
         Map(typeof(Math), nameof(Math.Clamp), nameof(Clamp), typeof(float), typeof(float), typeof(float));
     }
 
-    /// <summary>Makes the functions known to the kernels of a context.</summary>
+    /// <summary>A compiler for the kernels of an accelerator that knows the functions: the accelerator's own was made before they could be registered. Null where ILGPU runs .NET's own.</summary>
+    public static ILGPU.Backends.Backend? Compiler(Accelerator accelerator)
+    {
+        Register(accelerator.Context);
+        return accelerator switch
+        {
+            CudaAccelerator cuda => new PTXBackend(cuda.Context, cuda.Capabilities, cuda.Architecture, cuda.InstructionSet, null),
+            CLAccelerator cl => new CLBackend(cl.Context, cl.Capabilities, cl.Vendor, cl.CLStdVersion),
+            _ => null,
+        };
+    }
+
+    /// <summary>Makes the functions known to the compilers of a context that are made from now on.</summary>
     public static void Register(Context context)
     {
         var manager = context.GetIntrinsicManager();

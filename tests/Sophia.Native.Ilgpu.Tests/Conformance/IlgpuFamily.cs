@@ -14,7 +14,8 @@ public sealed class IlgpuFamily : BackendFamily
 
     private const string OperationsVariable = "SOPHIA_ILGPU_OPERATIONS";
     private static readonly string? Operations = Environment.GetEnvironmentVariable(OperationsVariable);
-    private static readonly string? Named = Environment.GetEnvironmentVariable("SOPHIA_ILGPU_DEVICES");
+    internal const string DevicesVariable = "SOPHIA_ILGPU_DEVICES";
+    internal static readonly string? Named = Environment.GetEnvironmentVariable(DevicesVariable);
 
     public override long MostElements => Named is null ? Limit : long.MaxValue;
 
@@ -22,5 +23,7 @@ public sealed class IlgpuFamily : BackendFamily
     public override string? WhyOmitted(string operation, CaseInstance? instance) =>
         Operations is { } wanted && !wanted.Split(',').Contains(operation) ? $"{OperationsVariable} names other operations than {operation}." : null;
 
-    protected override IReadOnlyList<Backend> Open() => Array.ConvertAll((Named ?? "cpu:0,cpu:1").Split(','), name => IlgpuBackend.Open(new() { Device = name }));
+    protected override IReadOnlyList<Backend> Open() => Open(Named ?? "cpu:0,cpu:1");
+
+    internal static IReadOnlyList<Backend> Open(string names) => Array.ConvertAll(names.Split(','), name => IlgpuBackend.Open(new() { Device = name }));
 }

@@ -8,3 +8,7 @@ namespace Sophia.Native.Ilgpu.Tests.Golden;
 [StorageTypes(ElementType.Float32)]
 [GoldenModels("internlm2-vit300m/hf")]
 public sealed class GoldenModelTests(IlgpuFamily family) : ModelGoldenConformance(family), IClassFixture<IlgpuFamily>;
+
+/// <summary>The whole golden set in both storage types, on the devices that SOPHIA_ILGPU_DEVICES names (<c>tests/pocl.sh</c> names PoCL's).</summary>
+[StorageTypes(ElementType.Float32, ElementType.BFloat16)]
+public sealed class WholeGoldenModelTests(NamedIlgpuFamily family) : ModelGoldenConformance(family), IClassFixture<NamedIlgpuFamily>;
