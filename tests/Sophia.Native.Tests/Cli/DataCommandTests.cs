@@ -122,6 +122,10 @@ public sealed class DataCommandTests(SmallWorld world) : IClassFixture<SmallWorl
         foreach (var depth in (int[])[1, 2, 3])
             Assert.InRange(table.GetProperty($"pass@{depth}").GetDouble(), 0, 1);
         Assert.False(table.TryGetProperty("pass@4", out _));
+        // The answers to a question are draws of their own.
+        var answers = File.ReadLines(_folder.File("answers.jsonl")).Select(line => JsonElement.Parse(line)).ToLookup(answer => answer.GetProperty("id").GetRawText(), answer => answer.GetProperty("text").GetString());
+        Assert.Equal([3, 3], answers.Select(texts => texts.Count()));
+        Assert.Contains(answers, texts => texts.Distinct().Count() > 1);
         Assert.False(table.TryGetProperty("subfield", out _));
 
         var olympiad = _folder.Write("data/OE_MM_maths_en_COMP.json", """

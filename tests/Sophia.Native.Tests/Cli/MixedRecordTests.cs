@@ -21,7 +21,9 @@ public sealed class MixedRecordTests(SmallWorld world) : IClassFixture<SmallWorl
     public async Task Every_kind_of_record_is_continued_scored_and_trained_beside_the_others()
     {
         var questions = Write("questions.jsonl", "}", Questions);
-        var together = (await CommandLine.Succeed("generate", "--model", world.Model, "--data", questions, "--max-new-tokens", "5", "--repetition-penalty", "1.2")).Lines();
+        var generated = await CommandLine.Succeed("generate", "--model", world.Model, "--data", questions, "--max-new-tokens", "5", "--repetition-penalty", "1.2");
+        var together = generated.Lines();
+        Assert.Contains($"generate: 4 of 4 ({together.Sum(line => line.GetProperty("output_ids").GetArrayLength())} tokens), ", generated.Error);
         Assert.Equal(["image", "text", "images", "video"], together.Select(line => line.GetProperty("id").GetString()));
         for (var i = 0; i < Questions.Length; i++)
         {

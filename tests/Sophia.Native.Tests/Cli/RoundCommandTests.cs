@@ -102,6 +102,7 @@ public sealed class RoundCommandTests(SmallWorld world) : IClassFixture<SmallWor
         var command = CaptionArguments(Store, world.Questions);
         await Refuse(["max-new-tokens = 3", "found 4"], Changed(command, "--max-new-tokens", "4"));
         await Refuse(["temperature = 1", "found 0.5"], [.. command, "--temperature", "0.5"]);
+        await Refuse(["repetition-penalty = none", "found 5"], [.. command, "--repetition-penalty", "5"]);
         await Refuse(["captions = 2", "found 3"], Changed(command, "--captions", "3"));
         await Refuse(["seed = 1", "found 2"], Changed(command, "--seed", "2"));
         var other = _folder.File("other-model");
@@ -116,6 +117,16 @@ public sealed class RoundCommandTests(SmallWorld world) : IClassFixture<SmallWor
         await Refuse([questions + ":3", "three"], Changed(command, "--data", questions));
         await File.WriteAllLinesAsync(questions, File.ReadLines(world.Questions).Take(2), TestContext.Current.CancellationToken);
         await Refuse(["3 questions", "found 2"], Changed(command, "--data", questions));
+    }
+
+    [Fact]
+    public async Task A_repetition_penalty_reaches_the_captions_and_a_store_goes_on_with_it_alone()
+    {
+        string[] command = [.. Changed(CaptionArguments(Store, world.Questions), "--max-new-tokens", "24"), "--repetition-penalty", "5"];
+        await CommandLine.Succeed(command);
+        await CommandLine.Succeed(Changed(CaptionArguments(_folder.File("plain"), world.Questions), "--max-new-tokens", "24"));
+        Assert.NotEqual(File.ReadAllText(_folder.File("plain/captions.jsonl")), File.ReadAllText(Path.Combine(Store, "captions.jsonl")));
+        await Refuse(["repetition-penalty = 5", "found none"], command[..^2]);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sophia.Native.Data.Images;
 using Sophia.Native.Models;
 using Sophia.Native.Models.Files;
 using Sophia.Native.Pipeline;
@@ -88,6 +89,24 @@ public sealed class RopeLengthTests : IDisposable
         // The trained checkpoint carries its length: no option is needed.
         Assert.Equal(128, (await CommandLine.Succeed("score", "--model", checkpoint, "--data", records)).Line().GetProperty("rope_length").GetInt32());
         Assert.Null(InternVLConfig.Load(model).Text.RopeLength);
+
+        var plain = _folder.Write("plain.json", """{"steps": 1, "objective": {"ratio": "one"}}""");
+        string[] train = ["train", "--model", model, "--data", records, "--recipe", plain, "--out", _folder.File("named"), "--rope-length", "128"];
+        await CommandLine.Succeed(train);
+        await CommandLine.Refuse(1, _folder.Path, ["made with another recipe"], [.. train[..^1], "256", "--resume"]);
+    }
+
+    [Fact]
+    public async Task Captions_of_a_store_are_all_of_one_length()
+    {
+        var model = await Init("model", Text);
+        PngEncoder.Save(new RgbImage(8, 8, new byte[3 * 64]), _folder.File("black.png"));
+        var questions = _folder.Write("questions.jsonl", """{"id":1,"image":"black.png","question":"What color?","answer":"black"}""" + "\n");
+        string[] caption = ["caption", "--model", model, "--data", questions, "--out", _folder.File("store"), "--captions", "1", "--max-new-tokens", "2"];
+        await CommandLine.Succeed([.. caption, "--rope-length", "4096"]);
+        await CommandLine.Succeed([.. caption, "--rope-length", "4096"]);
+        await CommandLine.Refuse(1, _folder.Path, ["rope-length = 4096", "found 2048"], [.. caption, "--rope-length", "2048"]);
+        await CommandLine.Refuse(1, _folder.Path, ["rope-length = 4096", "found none"], caption);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class RecipeTests : IDisposable
               // Comments and a trailing comma are allowed.
               "objective": {"name": "sophia", "ratio": "multiple", "behavior": "snapshot", "clip": [null, 2.5], "normalization": "square",
                             "kl": {"estimator": "k2", "coefficient": 0.25, "reference": "record"}},
-              "optimizer": {"name": "adamw", "learning_rate": 1e-3, "betas": [0.8, 0.99], "epsilon": 1e-6, "weight_decay": 0, "moments": "fp32"},
+              "optimizer": {"name": "adamw", "learning_rate": 1e-3, "betas": [0.8, 0.99], "epsilon": 1e-6, "weight_decay": 0, "moments": "bf16"},
               "schedule": {"name": "constant", "warmup_steps": 7, "final_fraction": 0.5}, /* here too */
               "gradient_clip": 0.5, "steps": 20, "batch_tokens": 300, "micro_batch_tokens": 128, "max_sequence_tokens": 64, "recompute": true,
               "freeze": ["decoder"], "lora": {"rank": 4, "alpha": 2.5, "targets": ["q_proj", "mlp.fc1"]}, "checkpoint_every": 3, "shuffle": false, "save_dtype": "bf16",
@@ -43,7 +43,7 @@ public sealed class RecipeTests : IDisposable
         Assert.Equal((ImportanceRatio.Multiple, BehaviorSource.Snapshot, NormalizationMode.Square), (recipe.Ratio, recipe.Behavior, recipe.Normalization));
         Assert.Equal((null, 2.5), (recipe.ClipLow, recipe.ClipHigh));
         Assert.Equal((DivergenceEstimator.K2, 0.25, ReferenceSource.Record), (recipe.Divergence, recipe.DivergenceCoefficient, recipe.Reference));
-        Assert.Equal(new AdamWOptions { Beta1 = 0.8, Beta2 = 0.99, Epsilon = 1e-6, WeightDecay = 0, GradientClip = 0.5 }, recipe.Optimizer);
+        Assert.Equal(new AdamWOptions { Beta1 = 0.8, Beta2 = 0.99, Epsilon = 1e-6, WeightDecay = 0, GradientClip = 0.5, Moments = ElementType.BFloat16 }, recipe.Optimizer);
         Assert.Equal((1e-3, new LearningRateSchedule(ScheduleShape.Constant, 7, 0.5)), (recipe.LearningRate, recipe.Schedule));
         Assert.Equal((20, 0, 300, 128, 64, 3), (recipe.Steps, recipe.BatchSequences, recipe.BatchTokens, recipe.MicroBatchTokens, recipe.MaximumSequenceTokens, recipe.CheckpointEvery));
         Assert.Equal((false, true, true), (recipe.Shuffle, recipe.SaveBFloat16, recipe.Recompute));

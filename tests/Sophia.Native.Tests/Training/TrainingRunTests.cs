@@ -20,6 +20,18 @@ public sealed class TrainingRunTests : IDisposable
         RunFolder.SameEnd(_folder.File("one"), _folder.File("two"));
     }
 
+    /// <summary>Stochastic rounding is all that is drawn where nothing is shuffled.</summary>
+    [Theory]
+    [InlineData(ElementType.Float32, true)]
+    [InlineData(ElementType.BFloat16, false)]
+    public void The_seed_of_the_run_decides_how_moments_are_rounded(ElementType moments, bool areSame)
+    {
+        var recipe = RunFolder.Recipe with { Shuffle = false, Optimizer = new() { Moments = moments } };
+        var first = RunFolder.Execute(_folder.File("first"), recipe, Samples, seed: 1);
+        var second = RunFolder.Execute(_folder.File("second"), recipe, Samples, seed: 2);
+        Assert.Equal(areSame, File.ReadAllBytes(Path.Combine(first, "model.safetensors")).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(second, "model.safetensors"))));
+    }
+
     [Fact]
     public void Metrics_have_a_line_for_every_step_and_checkpoints_lie_where_the_recipe_wants_them()
     {
