@@ -20,11 +20,13 @@ public sealed partial class IlgpuBackend : Backend
     private readonly bool _ownsStream;
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
+    private readonly bool _avoidsBarriers;
     private readonly HashSet<IlgpuBuffer> _buffers = [];
     private bool _isDisposed;
 
-    private IlgpuBackend(string name, Accelerator accelerator, AcceleratorStream? stream, Context? ownContext)
+    private IlgpuBackend(string name, Accelerator accelerator, AcceleratorStream? stream, Context? ownContext, IlgpuOptions options)
     {
+        _avoidsBarriers = accelerator is CPUAccelerator && !options.TakesBarriers;
         _accelerator = accelerator;
         _ownContext = ownContext;
         _ownsAccelerator = ownContext is not null;
@@ -75,7 +77,7 @@ public sealed partial class IlgpuBackend : Backend
         {
             if (options.Stream is { } stream && stream.Accelerator != host)
                 throw new ArgumentException($"{nameof(IlgpuOptions.Stream)} must be a stream of {nameof(IlgpuOptions.Accelerator)} ({host.Name}), found one of {stream.Accelerator.Name}.");
-            return new(host.AcceleratorType.ToString().ToLowerInvariant(), host, options.Stream, null);
+            return new(host.AcceleratorType.ToString().ToLowerInvariant(), host, options.Stream, null, options);
         }
         if (options.Stream is not null)
             throw new ArgumentException($"{nameof(IlgpuOptions.Stream)} needs the {nameof(IlgpuOptions.Accelerator)} to which it belongs.");
@@ -88,7 +90,7 @@ public sealed partial class IlgpuBackend : Backend
             try
             {
                 accelerator = device.CreateAccelerator(context);
-                return new(name, accelerator, null, context);
+                return new(name, accelerator, null, context, options);
             }
             catch
             {

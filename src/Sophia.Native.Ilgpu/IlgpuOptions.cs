@@ -13,4 +13,7 @@ public sealed record IlgpuOptions
 
     /// <summary>A stream of <see cref="Accelerator"/>, which is neither created nor disposed of here; null for its default stream.</summary>
     public AcceleratorStream? Stream { get; init; }
+
+    /// <summary>Whether the kernels with barriers are run on the CPU accelerator too, whose barriers cost more than the reads that they save elsewhere: for tests.</summary>
+    internal bool TakesBarriers { get; init; }
 }

@@ -15,9 +15,6 @@ public sealed partial class IlgpuBackend
     /// <summary>Floats of shared memory for a piece of an operand: depth x (tile + 1), the odd pitch so that neighbors along either axis are in different banks.</summary>
     private const int PieceFloats = 64 * (16 + 1);
 
-    /// <summary>Elements of a result from which on the CPU accelerator does without barriers.</summary>
-    private const int MostBarriers = 512;
-
     private const int RowsTile = 4;
     private const int RowsDepth = 32;
 
@@ -53,15 +50,15 @@ public sealed partial class IlgpuBackend
             return;
         var columns = checked((int)result.Columns);
         var arguments = new ProductArguments<TFirst, TSecond, TResult>(Of<TResult>(result), first, second, Of<TSecond>(bias), bias.IsAbsent ? 0 : 1, accumulate ? 1 : 0, rows, depths, columns);
+        if (_avoidsBarriers)
+        {
+            Launch(new ProductDirect<TFirst, TSecond, TResult>(arguments), MostGroups, 1, GroupSize, operation);
+            return;
+        }
         if (result.Rows <= RowsTile)
         {
             var threads = Math.Min(GroupSize, RowsThreads);
             Launch(new ProductRows<TFirst, TSecond, TResult>(arguments), Math.Min(BlocksOf(columns, threads), MostTiles), 1, threads, operation);
-            return;
-        }
-        if (_accelerator is CPUAccelerator && result.Length > MostBarriers)
-        {
-            Launch(new ProductDirect<TFirst, TSecond, TResult>(arguments), MostGroups, 1, GroupSize, operation);
             return;
         }
         switch (GroupSize)
@@ -79,7 +76,7 @@ public sealed partial class IlgpuBackend
     }
 
     /// <summary>Groups of a launch whose work is tiles: one for each, but where groups follow each other anyway a few that go on.</summary>
-    private long MostTiles => MostGroups == _accelerator.NumMultiprocessors ? MostGroups : int.MaxValue;
+    private long MostTiles => _accelerator is CPUAccelerator ? MostGroups : int.MaxValue;
 
     private long Tiles(DeviceView result, int side) => Math.Min(BlocksOf(result.Rows, side) * BlocksOf(result.Columns, side), MostTiles);
 

@@ -7,7 +7,7 @@ namespace Sophia.Native.Ilgpu.Tests.Golden;
 /// <summary>The golden models that the CPU passes, a learning step among them. One of them is in every clone; the others need the whole golden set and are for other devices than the CPU accelerator.</summary>
 [StorageTypes(ElementType.Float32)]
 [GoldenModels("internlm2-vit300m/hf")]
-public sealed class GoldenModelTests(IlgpuFamily family) : ModelGoldenConformance(family), IClassFixture<IlgpuFamily>;
+public sealed class GoldenModelTests(IlgpuDirectFamily family) : ModelGoldenConformance(family), IClassFixture<IlgpuDirectFamily>;
 
 /// <summary>The whole golden set in both storage types, on the devices that SOPHIA_ILGPU_DEVICES names (<c>tests/pocl.sh</c> names PoCL's).</summary>
 [StorageTypes(ElementType.Float32, ElementType.BFloat16)]
