@@ -12,6 +12,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("sophia-gpu test|bench|sophia ARGUMENTS: the tests of the CUDA backend, the benchmarks, the command line.");
+    Console.Error.WriteLine("sophia-gpu test|bench|sophia ARGUMENTS: the tests of the CUDA and the ILGPU backend, the benchmarks, the command line.");
     return 2;
 }

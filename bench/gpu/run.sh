@@ -2,6 +2,7 @@
 # Everything a machine with an NVIDIA GPU can show, stage by stage, each within ten minutes: ./run.sh [STAGE...]; without a stage, all of them in this order.
 #   doctor       devices, libraries, kernels compiled for this device
 #   conformance  every operation against the double-precision reference, golden models, a learning step
+#   ilgpu        the ILGPU backend on the GPU: every operation, golden models, every operation's time beside the table of operations
 #   sanitizer    compute-sanitizer memcheck and racecheck over small conformance cases
 #   operations   every operation against measured copy bandwidth and product rate, own products and cuBLAS; PyTorch beside it in the same stage
 #   steps        training steps of InternVL3 1B, 2B and 8B shapes; transformers beside them
@@ -44,7 +45,16 @@ doctor() {
 }
 
 conformance() {
-    part conformance ./sophia-gpu test -class- "*CudaConformance_Checked" -noLogo -noColor
+    part conformance ./sophia-gpu test -class- "*CudaConformance_Checked" -class- "Sophia.Native.Ilgpu.*" -noLogo -noColor
+}
+
+ilgpu() {
+    local device=${SOPHIA_GPU_ILGPU:-cuda:0}
+    [ -z "$rehearsal" ] || { skip "ILGPU takes no part in a rehearsal: the emulator is no device of its"; return; }
+    SOPHIA_ILGPU_DEVICES=$device part ilgpu-conformance ./sophia-gpu test -class "Sophia.Native.Ilgpu.*" -noLogo -noColor
+    for model in 1b 8b; do
+        part "ilgpu-operations-$model" ./sophia-gpu bench operations --backend "ilgpu:$device" --config "$(config "$model")" --precision bf16 --tokens 16384 --sequence 4096 --tiles 8 --out "$table"
+    done
 }
 
 sanitizer() {
@@ -108,11 +118,11 @@ if [ -z "$rehearsal" ] && ! { command -v nvidia-smi > /dev/null && nvidia-smi -L
 fi
 
 stages=("$@")
-[ "${#stages[@]}" -gt 0 ] || stages=(doctor conformance sanitizer operations steps decode)
+[ "${#stages[@]}" -gt 0 ] || stages=(doctor conformance ilgpu sanitizer operations steps decode)
 for stage in "${stages[@]}"; do
     case $stage in
-        doctor | conformance | sanitizer | operations | steps | decode) "$stage" ;;
-        *) echo "Unknown stage '$stage'. Known: doctor conformance sanitizer operations steps decode"; exit 2 ;;
+        doctor | conformance | ilgpu | sanitizer | operations | steps | decode) "$stage" ;;
+        *) echo "Unknown stage '$stage'. Known: doctor conformance ilgpu sanitizer operations steps decode"; exit 2 ;;
     esac
 done
 
