@@ -56,11 +56,10 @@ public sealed partial class IlgpuBackend
 
         public void Run()
         {
-            // Values, then keys of a block; queries; gradients of the output; dS.
-            var block = SharedMemory.Allocate<float>(AttentionKeyBlock * (128 + 1));
-            var queries = SharedMemory.Allocate<float>(16 * 128);
-            var gradients = SharedMemory.Allocate<float>(16 * 128);
-            var slopes = SharedMemory.Allocate<float>(16 * AttentionKeyBlock);
+            // Values, then keys of a block; queries; dS. The gradients of the output are read where they lie, by all lanes of a row at once: with them a head of 128 would not fit.
+            var block = SharedMemory.Allocate<float>(AttentionKeyBlock * (THead.Size + 1));
+            var queries = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side / HeadColumns.Lanes * THead.Size);
+            var slopes = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side / HeadColumns.Lanes * AttentionKeyBlock);
             var rows = TSquare.Side * TSquare.Side / HeadColumns.Lanes;
             var row = Group.IdxX / HeadColumns.Lanes;
             var lane = Group.IdxX % HeadColumns.Lanes;
@@ -80,10 +79,7 @@ public sealed partial class IlgpuBackend
                 var isThere = firstQuery + row < sequence.Queries;
                 var queryRow = (long)sequence.FirstQuery + firstQuery + row;
                 for (var column = lane; column < THead.Size; column += HeadColumns.Lanes)
-                {
                     queries[row * THead.Size + column] = isThere ? _arguments.Query.Read(queryRow, head * THead.Size + column) : 0f;
-                    gradients[row * THead.Size + column] = isThere ? _arguments.DOutput.Read(queryRow, head * THead.Size + column) : 0f;
-                }
                 var logSumExp = isThere ? _arguments.LogSumExp.Read(queryRow, head) : 0f;
                 var delta = isThere ? _arguments.Delta.Read(queryRow, head) : 0f;
                 var result = default(HeadColumns);
@@ -95,7 +91,8 @@ public sealed partial class IlgpuBackend
                     for (var d = 0; d < THead.Size; d++)
                     {
                         var at = lane * pitch + d;
-                        dWeights = dWeights.Plus(gradients[row * THead.Size + d], new Quad(block[at], block[at + 16 * pitch], block[at + 32 * pitch], block[at + 48 * pitch]));
+                        var gradient = isThere ? _arguments.DOutput.Read(queryRow, head * THead.Size + d) : 0f;
+                        dWeights = dWeights.Plus(gradient, new Quad(block[at], block[at + 16 * pitch], block[at + 32 * pitch], block[at + 48 * pitch]));
                     }
                     Group.Barrier();
                     LoadBlock(block, _arguments.Key, sequence, start, keyColumn);
@@ -155,12 +152,12 @@ public sealed partial class IlgpuBackend
         public void Run()
         {
             // Of the group's keys: keys and values. Of a block of queries: queries, gradients of the output, and for each key P and dS.
-            var keys = SharedMemory.Allocate<float>(16 * 128);
-            var values = SharedMemory.Allocate<float>(16 * 128);
-            var queries = SharedMemory.Allocate<float>(QueryBlock * (128 + 1));
-            var gradients = SharedMemory.Allocate<float>(QueryBlock * (128 + 1));
-            var weights = SharedMemory.Allocate<float>(16 * QueryBlock);
-            var slopes = SharedMemory.Allocate<float>(16 * QueryBlock);
+            var keys = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side / HeadColumns.Lanes * THead.Size);
+            var values = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side / HeadColumns.Lanes * THead.Size);
+            var queries = SharedMemory.Allocate<float>(QueryBlock * (THead.Size + 1));
+            var gradients = SharedMemory.Allocate<float>(QueryBlock * (THead.Size + 1));
+            var weights = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side / HeadColumns.Lanes * QueryBlock);
+            var slopes = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side / HeadColumns.Lanes * QueryBlock);
             var rows = TSquare.Side * TSquare.Side / HeadColumns.Lanes;
             var row = Group.IdxX / HeadColumns.Lanes;
             var lane = Group.IdxX % HeadColumns.Lanes;

@@ -29,12 +29,12 @@ public sealed partial class IlgpuBackend
 
         public void Run()
         {
-            // Keys, then values of a block; queries; scores; weights.
-            var block = SharedMemory.Allocate<float>(AttentionKeyBlock * (128 + 1));
-            var queries = SharedMemory.Allocate<float>(16 * 128);
-            var scores = SharedMemory.Allocate<float>(16 * AttentionKeyBlock);
-            var weights = SharedMemory.Allocate<float>(16 * AttentionKeyBlock);
+            // Keys, then values of a block; queries; the largest score of each lane; weights.
             var rows = TSquare.Side * TSquare.Side / HeadColumns.Lanes;
+            var block = SharedMemory.Allocate<float>(AttentionKeyBlock * (THead.Size + 1));
+            var queries = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side / HeadColumns.Lanes * THead.Size);
+            var maxima = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side);
+            var weights = SharedMemory.Allocate<float>(TSquare.Side * TSquare.Side / HeadColumns.Lanes * AttentionKeyBlock);
             var row = Group.IdxX / HeadColumns.Lanes;
             var lane = Group.IdxX % HeadColumns.Lanes;
             var pitch = THead.Size + 1;
@@ -69,20 +69,17 @@ public sealed partial class IlgpuBackend
                     }
                     var place = row * AttentionKeyBlock + lane;
                     var ownKey = start + lane;
-                    scores[place] = ownKey < visible ? own.X * _scale : float.NegativeInfinity;
-                    scores[place + 16] = ownKey + 16 < visible ? own.Y * _scale : float.NegativeInfinity;
-                    scores[place + 32] = ownKey + 32 < visible ? own.Z * _scale : float.NegativeInfinity;
-                    scores[place + 48] = ownKey + 48 < visible ? own.W * _scale : float.NegativeInfinity;
+                    own = new(Score(ownKey < visible, own.X), Score(ownKey + 16 < visible, own.Y), Score(ownKey + 32 < visible, own.Z), Score(ownKey + 48 < visible, own.W));
+                    maxima[Group.IdxX] = Larger(Larger(own.X, own.Y), Larger(own.Z, own.W));
                     Group.Barrier();
                     LoadBlock(block, _value, sequence, start, keyColumn);
                     var blockMaximum = float.NegativeInfinity;
-                    for (var k = 0; k < AttentionKeyBlock; k++)
-                    {
-                        var score = scores[row * AttentionKeyBlock + k];
-                        blockMaximum = score > blockMaximum ? score : blockMaximum;
-                    }
-                    for (var k = lane; k < AttentionKeyBlock; k += HeadColumns.Lanes)
-                        weights[row * AttentionKeyBlock + k] = start + k < visible ? ScalarMath.Exp(scores[row * AttentionKeyBlock + k] - blockMaximum) : 0f;
+                    for (var other = 0; other < HeadColumns.Lanes; other++)
+                        blockMaximum = Larger(blockMaximum, maxima[row * HeadColumns.Lanes + other]);
+                    weights[place] = ownKey < visible ? ScalarMath.Exp(own.X - blockMaximum) : 0f;
+                    weights[place + 16] = ownKey + 16 < visible ? ScalarMath.Exp(own.Y - blockMaximum) : 0f;
+                    weights[place + 32] = ownKey + 32 < visible ? ScalarMath.Exp(own.Z - blockMaximum) : 0f;
+                    weights[place + 48] = ownKey + 48 < visible ? ScalarMath.Exp(own.W - blockMaximum) : 0f;
                     Group.Barrier();
                     if (start < visible)
                     {
@@ -110,6 +107,10 @@ public sealed partial class IlgpuBackend
                     _logSumExp.Write(queryRow, head, visible > 0 ? maximum + ScalarMath.Log(sum) : float.NegativeInfinity);
             }
         }
+
+        private float Score(bool isVisible, float product) => isVisible ? product * _scale : float.NegativeInfinity;
+
+        private static float Larger(float left, float right) => right > left ? right : left;
 
         /// <summary>The rows [start, start + 64) of a head of keys or values; zeros behind the last key.</summary>
         private static void LoadBlock(ArrayView<float> block, Matrix<TStored> source, Sequence sequence, int start, int column)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using ILGPU;
 using ILGPU.Backends.EntryPoints;
@@ -12,6 +13,9 @@ namespace Sophia.Native.Ilgpu.Tests.Compilation;
 /// <summary>PTX for sm_90 of every kernel, made without a GPU; ptxas, where SOPHIA_PTXAS or the PATH has it, accepts it and spills nothing.</summary>
 public sealed partial class PtxTests
 {
+    /// <summary>What a CUDA kernel may declare.</summary>
+    private const int MostSharedBytes = 48 * 1024;
+
     private static readonly Lazy<string?> Assembler = new(FindAssembler);
     private static readonly Lazy<PTXBackend> Backend = new(Open);
 
@@ -27,6 +31,8 @@ public sealed partial class PtxTests
         if (Assembler.Value is not { } assembler)
             return;
         var report = Assemble(assembler, compiled.PTXAssembly);
+        foreach (Match shared in SharedBytes().Matches(report))
+            Assert.True(int.Parse(shared.Groups[1].Value, CultureInfo.InvariantCulture) <= MostSharedBytes, $"{name} takes more shared memory than every device has for a group:\n{report}");
         foreach (Match spill in Spills().Matches(report))
             Assert.True(spill.Groups[1].Value == "0" && spill.Groups[2].Value == "0", $"{name} spills:\n{report}\n{compiled.PTXAssembly}");
     }
@@ -89,6 +95,9 @@ public sealed partial class PtxTests
 
     [GeneratedRegex(@"(\d+) bytes spill stores, (\d+) bytes spill loads")]
     private static partial Regex Spills();
+
+    [GeneratedRegex(@"(\d+) bytes smem")]
+    private static partial Regex SharedBytes();
 
     [GeneratedRegex(@"fma\.rn\.f32")]
     private static partial Regex FusedMultiplyAdd();
