@@ -8,7 +8,7 @@ internal static class SharedOptions
     private const int MostThreads = 4096;
     private const int MostPositions = 1 << 24;
 
-    public static readonly Option<string> Backend = new("--backend") { Description = "auto, cpu or cuda, with an optional :device", DefaultValueFactory = _ => "auto", Recursive = true };
+    public static readonly Option<string> Backend = new("--backend") { Description = "auto, cpu, cuda, ilgpu:cuda, ilgpu:opencl or ilgpu:cpu, with an optional :device", DefaultValueFactory = _ => "auto", Recursive = true };
 
     public static readonly Option<string> Precision = new("--precision") { Description = "in which type parameters and activations are stored: fp32, or bf16 (half the memory, and faster where the weights' bytes are what counts, as in decoding); arithmetic, sums, statistics and the optimizer's parameters are fp32 either way", DefaultValueFactory = _ => "fp32", Recursive = true };
 

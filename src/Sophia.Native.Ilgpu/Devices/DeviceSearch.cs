@@ -21,7 +21,7 @@ internal sealed class DeviceSearch : IDisposable
     {
         _context = Context.Create(builder =>
         {
-            // Double rounding of constants and fast approximations would give other bits than the CPU accelerator does.
+            // Not the fast mode, whose approximations have other bits.
             builder.Math(MathMode.Default);
             builder.Inlining(InliningMode.Aggressive);
             Try("cuda", "cuda", () => builder.Cuda(Accepts));
@@ -105,7 +105,7 @@ internal sealed class DeviceSearch : IDisposable
             return;
         }
         if (_refused.Count == count)
-            _refused.Add($"{kind}: no further device ({NativeNames.Report(library)})");
+            _refused.Add($"{kind}: no other device ({NativeNames.Report(library)})");
     }
 
     private bool Accepts(CudaDevice device)
