@@ -38,7 +38,7 @@ public static class AnswerVerifier
         if (response.Length > LongestResponse) response = response[^LongestResponse..];
         int goldOption = question.Options.Count > 1 ? GoldOption(question, tolerance) : -1;
         AnswerReading reading = AnswerExtraction.Read(response);
-        if (goldOption >= 0) return OptionOf(reading, question.Options, tolerance) == goldOption;
+        if (goldOption >= 0) return OptionOf(reading, question.Options, tolerance) is >= 0 and var option && OptionInference.HaveSameText(question.Options, option, goldOption);
         return Says(reading, question.Answer, tolerance) || BoxesTogether(response, question.Answer, tolerance);
     }
 

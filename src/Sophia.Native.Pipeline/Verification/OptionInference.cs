@@ -19,6 +19,10 @@ internal static class OptionInference
         return letter >= 0 ? letter : ByContainedText(plain, options, count);
     }
 
+    /// <summary>Whether two options are one: questions of MathVista have the same text under two letters.</summary>
+    public static bool HaveSameText(IReadOnlyList<string> options, int first, int second) =>
+        first == second || (AnswerText.Normalize(options[first]) is { Length: > 0 } text && text == AnswerText.Normalize(options[second]));
+
     /// <summary>"(C) A" where option C reads A: not two letters, but one and its text. Or -1.</summary>
     private static int LetterWithItsText(string plain, IReadOnlyList<string> options, int count)
     {
@@ -82,8 +86,8 @@ internal static class OptionInference
         for (int i = 0; i < count; i++)
         {
             if (!AnswerComparison.Equal(AnswerText.Normalize(options[i]), plain, tolerance)) continue;
-            if (found >= 0) return -1;
-            found = i;
+            if (found < 0) found = i;
+            else if (!HaveSameText(options, found, i)) return -1;
         }
 
         return found;
@@ -100,8 +104,8 @@ internal static class OptionInference
         {
             string option = AnswerText.Normalize(options[i]);
             if (option.Length == 0 || !ContainsWhole(plain, option)) continue;
-            if (found >= 0) return -1;
-            found = i;
+            if (found < 0) found = i;
+            else if (!HaveSameText(options, found, i)) return -1;
         }
 
         return found;

@@ -141,6 +141,16 @@ public class AnswerVerifierTests
     public void Parts_that_name_two_options_name_none(string response, string gold, bool right) =>
         Assert.Equal(right, AnswerVerifier.Verify(response, Question(gold, "12", "13", "14")));
 
+    [Theory]
+    [InlineData("\\boxed{18}", true)]
+    [InlineData("\\boxed{C}", true)]
+    [InlineData("\\boxed{D}", true)]
+    [InlineData("The answer is 18.", true)]
+    [InlineData("\\boxed{12}", false)]
+    [InlineData("\\boxed{B}", false)]
+    public void Two_options_of_the_same_text_are_one(string response, bool right) =>
+        Assert.Equal(right, AnswerVerifier.Verify(response, Question("18", "9", "12", "18", "18")));
+
     [Fact]
     public void An_option_may_consist_of_letters_and_the_gold_answer_may_be_an_options_text()
     {
