@@ -22,6 +22,7 @@ internal static class MatrixProductTable
         int rounds = 7;
         CpuPath path = InstructionSetPath.Resolve();
         ReadOnlySpan<(int M, int N, int K)> shapes = s_shapes;
+        ReadOnlySpan<MatrixLayout> layouts = Enum.GetValues<MatrixLayout>();
         for (int i = 0; i < arguments.Length; i++)
         {
             string value = i + 1 < arguments.Length ? arguments[i + 1] : "";
@@ -31,8 +32,9 @@ internal static class MatrixProductTable
                 case "--rounds" when int.TryParse(value, CultureInfo.InvariantCulture, out rounds) && rounds > 0: i++; break;
                 case "--path": path = InstructionSetPath.Resolve(InstructionSetPath.Parse(value)); i++; break;
                 case "--shape" when TryParse(value, out (int, int, int) shape): shapes = new[] { shape }; i++; break;
+                case "--layout" when Enum.TryParse(value, out MatrixLayout layout): layouts = new[] { layout }; i++; break;
                 default:
-                    Console.Error.WriteLine($"gemm: unknown or incomplete option '{arguments[i]}'. Known: --threads N, --rounds N, --path avx512|portable, --shape MxNxK");
+                    Console.Error.WriteLine($"gemm: unknown or incomplete option '{arguments[i]}'. Known: --threads N, --rounds N, --path avx512|portable, --shape MxNxK, --layout {string.Join('|', Enum.GetNames<MatrixLayout>())}");
                     return 2;
             }
         }
@@ -42,7 +44,7 @@ internal static class MatrixProductTable
         Console.WriteLine($"{"M x N x K",-20}{"layout",-25}{"GFLOP/s",10}{"share of peak",16}{"rounds",20}{"microseconds",15}");
         foreach ((int m, int n, int k) in shapes)
         {
-            foreach (MatrixLayout layout in Enum.GetValues<MatrixLayout>())
+            foreach (MatrixLayout layout in layouts)
                 Measure(path, pool, rounds, m, n, k, layout);
         }
         return 0;
