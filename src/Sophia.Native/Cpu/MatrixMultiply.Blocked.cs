@@ -14,7 +14,7 @@ namespace Sophia.Native.Cpu;
 /// A is read in place: the micro-kernel has loads to spare. Only where its columns are contiguous (a transposed operand,
 /// eight floats used from every cache line it touches) and several panels share it, it is packed.
 /// Measured on two cores of a Sapphire Rapids processor, share of the multiply-add peak (350 GFLOP/s) of Y = X * W^T, dX = dY * W,
-/// dW += dY^T * X, November 2026: 1024^3 90, 89, 86 %; 512 x 4864 x 896 83, 80, 80 %. Packing takes some 3 % of the time at 1024^3,
+/// dW += dY^T * X, November 2026: 2048^3 91, 89, 88 %; 512 x 4864 x 896 83, 81, 80 %. Packing takes some 3 % of the time at 1024^3,
 /// the rest is the micro-kernels' own, whose operands come from the second-level cache.
 /// </remarks>
 internal static unsafe class MatrixMultiply<TSimd, TVector>
