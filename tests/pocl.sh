@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the ILGPU backend under OpenCL on the processor: the whole conformance table and the golden models on PoCL 6, of Debian trixie, since older ones lack the generic address space that ILGPU needs. With arguments, runs
-# the test program with these instead (`tests/pocl.sh -class '*.PtxTests'`). SOPHIA_GOLDEN names the whole golden set; without it the models of tests/golden run.
+# the test program with these instead (`tests/pocl.sh -class '*.PtxTests'`). SOPHIA_GOLDEN names the whole golden set, which else is looked for in shared/golden beside a parent folder.
 # PoCL and the C library it needs are unpacked into a cache folder outside the repository, and the tests run with that folder as their root, in a name space of their own: nothing is installed, no right is needed.
-# .NET comes along with the test program.
+# .NET comes along with the test program. One test class after the other: PoCL shows its device to one search at a time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fail() { echo "$*" >&2; exit 1; }
@@ -51,13 +51,14 @@ golden="${SOPHIA_GOLDEN:-}"
 [ -n "$golden" ] || for folder in ../shared/golden ../../shared/golden; do
   [ -d "$folder" ] && golden="$folder" && break
 done
-[ $# -gt 0 ] || set -- -class '*.IlgpuConformance' -class '*.IlgpuObjectiveGolden' -class '*GoldenModelTests'
+[ $# -gt 0 ] || set -- -class '*.IlgpuConformance' -class '*.IlgpuObjectiveGolden' -class '*.WholeGoldenModelTests'
 export root golden repository="$PWD" enter="$(command -v chroot)"
 # Inside, the repository is /work/repository and the golden set /work/shared/golden.
-exec unshare --map-root-user --mount bash -euc '
+unshare --map-root-user --mount bash -euc '
   for folder in proc sys dev tmp; do mount --rbind "/$folder" "$root/$folder"; done
   mkdir -p "$root/work/repository" "$root/work/shared/golden"
   mount --bind "$repository" "$root/work/repository"
   [ -z "$golden" ] || mount --bind "$golden" "$root/work/shared/golden"
-  exec env -i PATH=/usr/bin HOME=/tmp LANG=C.UTF-8 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 SOPHIA_ILGPU_DEVICES="${SOPHIA_ILGPU_DEVICES:-opencl:0}" ${SOPHIA_ILGPU_OPERATIONS:+SOPHIA_ILGPU_OPERATIONS="$SOPHIA_ILGPU_OPERATIONS"} \
-    "$enter" "$root" /work/repository/artifacts/pocl/Sophia.Native.Ilgpu.Tests "$@" -noLogo' pocl.sh "$@"
+  exec env -i PATH=/usr/bin HOME=/tmp LANG=C.UTF-8 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 SOPHIA_ILGPU_DEVICES="${SOPHIA_ILGPU_DEVICES:-opencl:0}" \
+    ${SOPHIA_ILGPU_OPERATIONS:+SOPHIA_ILGPU_OPERATIONS="$SOPHIA_ILGPU_OPERATIONS"} "$enter" "$root" /work/repository/artifacts/pocl/Sophia.Native.Ilgpu.Tests "$@" -noLogo -noColor -parallelMode none' pocl.sh "$@" 2>&1 |
+  grep -v '^[0-9]* warnings* generated\.$'

@@ -1,4 +1,5 @@
 using ILGPU;
+using ILGPU.Runtime.OpenCL;
 using Sophia.Native.Ilgpu.Kernels;
 
 namespace Sophia.Native.Ilgpu;
@@ -25,7 +26,9 @@ public sealed partial class IlgpuBackend
         var result = new SampledTokens(Elements<int>(tokens), Of<StoredFloat32>(logProbabilities), values, partials);
         if (!isGreedy && ((options.TopK > 0 && options.TopK < vocabulary) || options.TopP < 1f))
         {
-            Launch(new TruncatedSample(result, noise, vocabulary, (int)logits.Rows, options.TopK > 0 ? Math.Min(options.TopK, vocabulary) : vocabulary, options.TopP), Math.Min(logits.Rows, MostTiles), 1, GroupSize);
+            // PoCL ends the process when it compiles these barriers for a group of threads, so on a processor a thread works alone.
+            var threads = _accelerator is CLAccelerator { Device: CLDevice { DeviceType: CLDeviceType.CL_DEVICE_TYPE_CPU } } ? 1 : GroupSize;
+            Launch(new TruncatedSample(result, noise, vocabulary, (int)logits.Rows, options.TopK > 0 ? Math.Min(options.TopK, vocabulary) : vocabulary, options.TopP), Math.Min(logits.Rows, MostTiles), 1, threads);
             return;
         }
         var scores = Elements<float>(Scratch(ScratchSlot.Scales, logits.Rows * SampleLanes));
