@@ -46,14 +46,15 @@ internal sealed class ModelSession : IDisposable
     /// <summary>Opens the backend that the options name, behind a profile where one is asked for.</summary>
     public static Backend OpenBackend(ParseResult parsed, bool isProfiled = true)
     {
-        string? skipped = null;
-        var backend = Backend.Open(parsed.GetValue(SharedOptions.Backend)!, SharedOptions.BackendOptionsOf(parsed, (_, reason) => skipped = reason.Split(". ")[0]));
+        var reasons = new List<string>();
+        var backend = Backend.Open(parsed.GetValue(SharedOptions.Backend)!, SharedOptions.BackendOptionsOf(parsed, (_, reason) => reasons.Add(reason.Split(". ")[0])));
+        var skipped = string.Join("; ", reasons);
         if (!backend.Supports(SharedOptions.StorageOf(parsed)))
         {
             backend.Dispose();
-            throw new UsageException($"--precision bf16: expected a backend that stores bf16, such as cpu or cuda, found {backend.Description}, which works in fp32 alone{(skipped is null ? "" : $" ({skipped})")}: leave the option out.");
+            throw new UsageException($"--precision bf16: expected a backend that stores bf16, such as cpu or cuda, found {backend.Description}, which works in fp32 alone{(skipped.Length == 0 ? "" : $" ({skipped})")}: leave the option out.");
         }
-        if (skipped is not null)
+        if (skipped.Length > 0)
             new CommandOutput(parsed).Note($"{skipped}; {backend.Description} is used (sophia doctor says more).");
         return isProfiled && parsed.GetValue(SharedOptions.Profile) is { } path ? new ProfilingBackend(backend, new(path, new(parsed))) : backend;
     }

@@ -56,7 +56,7 @@ internal sealed class DeviceSearch : IDisposable
                 if (entry.Device is CudaDevice or CLDevice { DeviceType: not CLDeviceType.CL_DEVICE_TYPE_CPU })
                     return entry;
             }
-            throw Unavailable("there is no GPU that ILGPU can use; the CPU accelerator (ilgpu:cpu) and OpenCL on a CPU must be asked for by name");
+            throw Unavailable("there is no GPU that ILGPU can use. The CPU accelerator (ilgpu:cpu) and OpenCL on a CPU must be asked for by name");
         }
         var colon = specification.IndexOf(':');
         var kind = colon < 0 ? specification : specification[..colon];
