@@ -36,7 +36,7 @@ if [ ! -e "$root/usr/lib/x86_64-linux-gnu/libOpenCL.so.1" ]; then
   apt-get update "${options[@]}" >&2
   apt-get install "${options[@]}" --yes --no-install-recommends --download-only pocl-opencl-icd ocl-icd-libopencl1 libstdc++6 libssl3t64 base-files >&2
   # The folders that have moved below /usr are links before anything is unpacked through them.
-  mkdir -p "$work"/root/usr/{bin,sbin,lib,lib64} "$work"/root/{proc,sys,dev,tmp,work}
+  mkdir -p "$work"/root/usr/{bin,sbin,lib,lib64} "$work"/root/{proc,sys,dev,tmp}
   for folder in bin sbin lib lib64; do
     ln -s "usr/$folder" "$work/root/$folder"
   done
@@ -53,12 +53,12 @@ golden="${SOPHIA_GOLDEN:-}"
 done
 [ $# -gt 0 ] || set -- -class '*.IlgpuConformance' -class '*.IlgpuObjectiveGolden' -class '*.WholeGoldenModelTests'
 export root golden repository="$PWD" enter="$(command -v chroot)"
-# Inside, the repository is /work/repository and the golden set /work/shared/golden.
+# Inside, the repository is /repository and the golden set /golden.
 unshare --map-root-user --mount bash -euc '
   for folder in proc sys dev tmp; do mount --rbind "/$folder" "$root/$folder"; done
-  mkdir -p "$root/work/repository" "$root/work/shared/golden"
-  mount --bind "$repository" "$root/work/repository"
-  [ -z "$golden" ] || mount --bind "$golden" "$root/work/shared/golden"
-  exec env -i PATH=/usr/bin HOME=/tmp LANG=C.UTF-8 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 SOPHIA_ILGPU_DEVICES="${SOPHIA_ILGPU_DEVICES:-opencl:0}" \
-    ${SOPHIA_ILGPU_OPERATIONS:+SOPHIA_ILGPU_OPERATIONS="$SOPHIA_ILGPU_OPERATIONS"} "$enter" "$root" /work/repository/artifacts/pocl/Sophia.Native.Ilgpu.Tests "$@" -noLogo -noColor -parallelMode none' pocl.sh "$@" 2>&1 |
+  mkdir -p "$root/repository" "$root/golden"
+  mount --bind "$repository" "$root/repository"
+  [ -z "$golden" ] || mount --bind "$golden" "$root/golden"
+  exec env -i PATH=/usr/bin HOME=/tmp LANG=C.UTF-8 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 SOPHIA_GOLDEN=/golden SOPHIA_ILGPU_DEVICES="${SOPHIA_ILGPU_DEVICES:-opencl:0}" \
+    ${SOPHIA_ILGPU_OPERATIONS:+SOPHIA_ILGPU_OPERATIONS="$SOPHIA_ILGPU_OPERATIONS"} "$enter" "$root" /repository/artifacts/pocl/Sophia.Native.Ilgpu.Tests "$@" -noLogo -noColor -parallelMode none' pocl.sh "$@" 2>&1 |
   grep -v '^[0-9]* warnings* generated\.$'

@@ -149,32 +149,36 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride) =>
         Transpose((byte*)source, sourceStride * sizeof(float), destination, destinationStride);
 
-    /// <inheritdoc/>
-    /// <remarks>Every row is loaded once and whole. Four rows at a time are transposed within lanes of 128 bits, then lanes change places between the groups.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(byte* source, nint sourceStride, float* destination, nint destinationStride)
     {
-        TransposeLanes(source, sourceStride, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
-        TransposeLanes(source + 4 * sourceStride, sourceStride, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
-        TransposeLanes(source + 8 * sourceStride, sourceStride, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
-        TransposeLanes(source + 12 * sourceStride, sourceStride, out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
-        StoreLanes(a0, b0, c0, d0, destination, destinationStride);
-        StoreLanes(a1, b1, c1, d1, destination + destinationStride, destinationStride);
-        StoreLanes(a2, b2, c2, d2, destination + 2 * destinationStride, destinationStride);
-        StoreLanes(a3, b3, c3, d3, destination + 3 * destinationStride, destinationStride);
+        LoadTransposed(source, sourceStride,
+            out var a0, out var a1, out var a2, out var a3, out var b0, out var b1, out var b2, out var b3,
+            out var c0, out var c1, out var c2, out var c3, out var d0, out var d1, out var d2, out var d3);
+        Store(destination, a0);
+        Store(destination + destinationStride, a1);
+        Store(destination + 2 * destinationStride, a2);
+        Store(destination + 3 * destinationStride, a3);
+        Store(destination + 4 * destinationStride, b0);
+        Store(destination + 5 * destinationStride, b1);
+        Store(destination + 6 * destinationStride, b2);
+        Store(destination + 7 * destinationStride, b3);
+        Store(destination + 8 * destinationStride, c0);
+        Store(destination + 9 * destinationStride, c1);
+        Store(destination + 10 * destinationStride, c2);
+        Store(destination + 11 * destinationStride, c3);
+        Store(destination + 12 * destinationStride, d0);
+        Store(destination + 13 * destinationStride, d1);
+        Store(destination + 14 * destinationStride, d2);
+        Store(destination + 15 * destinationStride, d3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void TransposeRounded(byte* source, nint sourceStride, float* destination, nint destinationStride)
     {
-        TransposeLanes(source, sourceStride, out var a0, out var a1, out var a2, out var a3);
-        TransposeLanes(source + 4 * sourceStride, sourceStride, out var b0, out var b1, out var b2, out var b3);
-        TransposeLanes(source + 8 * sourceStride, sourceStride, out var c0, out var c1, out var c2, out var c3);
-        TransposeLanes(source + 12 * sourceStride, sourceStride, out var d0, out var d1, out var d2, out var d3);
-        GatherLanes(ref a0, ref b0, ref c0, ref d0);
-        GatherLanes(ref a1, ref b1, ref c1, ref d1);
-        GatherLanes(ref a2, ref b2, ref c2, ref d2);
-        GatherLanes(ref a3, ref b3, ref c3, ref d3);
+        LoadTransposed(source, sourceStride,
+            out var a0, out var a1, out var a2, out var a3, out var b0, out var b1, out var b2, out var b3,
+            out var c0, out var c1, out var c2, out var c3, out var d0, out var d1, out var d2, out var d3);
         StorePair(destination, destinationStride, a0);
         StorePair(destination + 2 * destinationStride, destinationStride, a1);
         StorePair(destination + 4 * destinationStride, destinationStride, a2);
@@ -201,6 +205,27 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         Store(destination + stride, AndBits(words, CreateBits(unchecked((int)0xFFFF_0000))));
     }
 
+    /// <summary>
+    /// A block of 16 x 16 words, transposed: every row is loaded once and whole, four at a time are transposed within lanes of 128 bits, then lanes change places between the groups.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void LoadTransposed(
+        byte* source, nint stride,
+        out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3,
+        out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3,
+        out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3,
+        out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3)
+    {
+        TransposeLanes(source, stride, out a0, out a1, out a2, out a3);
+        TransposeLanes(source + 4 * stride, stride, out b0, out b1, out b2, out b3);
+        TransposeLanes(source + 8 * stride, stride, out c0, out c1, out c2, out c3);
+        TransposeLanes(source + 12 * stride, stride, out d0, out d1, out d2, out d3);
+        GatherLanes(ref a0, ref b0, ref c0, ref d0);
+        GatherLanes(ref a1, ref b1, ref c1, ref d1);
+        GatherLanes(ref a2, ref b2, ref c2, ref d2);
+        GatherLanes(ref a3, ref b3, ref c3, ref d3);
+    }
+
     /// <summary>Four rows; lane l of the result J holds element 4 * l + J of each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TransposeLanes(byte* source, nint stride, out Vector512<float> result0, out Vector512<float> result1, out Vector512<float> result2, out Vector512<float> result3)
@@ -220,32 +245,13 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         result3 = Avx512F.UnpackHigh(high01, high23).AsSingle();
     }
 
-    /// <summary>Lane l of the four groups becomes row 4 * l of the destination.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreLanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* destination, nint stride)
-    {
-        Vector512<float> low0 = Avx512F.Shuffle4x128(a, b, 0x44);
-        Vector512<float> low1 = Avx512F.Shuffle4x128(c, d, 0x44);
-        Vector512<float> high0 = Avx512F.Shuffle4x128(a, b, 0xEE);
-        Vector512<float> high1 = Avx512F.Shuffle4x128(c, d, 0xEE);
-        Avx512F.Store(destination, Avx512F.Shuffle4x128(low0, low1, 0x88));
-        Avx512F.Store(destination + 4 * stride, Avx512F.Shuffle4x128(low0, low1, 0xDD));
-        Avx512F.Store(destination + 8 * stride, Avx512F.Shuffle4x128(high0, high1, 0x88));
-        Avx512F.Store(destination + 12 * stride, Avx512F.Shuffle4x128(high0, high1, 0xDD));
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddColumns(float* sums, float* factors, byte* source, nint stride)
     {
         Vector512<float> sum = Load(sums);
-        TransposeLanes(source, stride, out var a0, out var a1, out var a2, out var a3);
-        TransposeLanes(source + 4 * stride, stride, out var b0, out var b1, out var b2, out var b3);
-        TransposeLanes(source + 8 * stride, stride, out var c0, out var c1, out var c2, out var c3);
-        TransposeLanes(source + 12 * stride, stride, out var d0, out var d1, out var d2, out var d3);
-        GatherLanes(ref a0, ref b0, ref c0, ref d0);
-        GatherLanes(ref a1, ref b1, ref c1, ref d1);
-        GatherLanes(ref a2, ref b2, ref c2, ref d2);
-        GatherLanes(ref a3, ref b3, ref c3, ref d3);
+        LoadTransposed(source, stride,
+            out var a0, out var a1, out var a2, out var a3, out var b0, out var b1, out var b2, out var b3,
+            out var c0, out var c1, out var c2, out var c3, out var d0, out var d1, out var d2, out var d3);
         sum = FusedMultiplyAdd(Broadcast(factors), a0, sum);
         sum = FusedMultiplyAdd(Broadcast(factors + 1), a1, sum);
         sum = FusedMultiplyAdd(Broadcast(factors + 2), a2, sum);
@@ -269,14 +275,9 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static void AddRoundedColumns(float* sums, float* factors, byte* source, nint stride)
     {
         Vector512<float> sum = Load(sums);
-        TransposeLanes(source, stride, out var a0, out var a1, out var a2, out var a3);
-        TransposeLanes(source + 4 * stride, stride, out var b0, out var b1, out var b2, out var b3);
-        TransposeLanes(source + 8 * stride, stride, out var c0, out var c1, out var c2, out var c3);
-        TransposeLanes(source + 12 * stride, stride, out var d0, out var d1, out var d2, out var d3);
-        GatherLanes(ref a0, ref b0, ref c0, ref d0);
-        GatherLanes(ref a1, ref b1, ref c1, ref d1);
-        GatherLanes(ref a2, ref b2, ref c2, ref d2);
-        GatherLanes(ref a3, ref b3, ref c3, ref d3);
+        LoadTransposed(source, stride,
+            out var a0, out var a1, out var a2, out var a3, out var b0, out var b1, out var b2, out var b3,
+            out var c0, out var c1, out var c2, out var c3, out var d0, out var d1, out var d2, out var d3);
         sum = AddPair(sum, factors, a0);
         sum = AddPair(sum, factors + 2, a1);
         sum = AddPair(sum, factors + 4, a2);
