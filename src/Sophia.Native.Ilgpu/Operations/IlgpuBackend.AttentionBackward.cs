@@ -85,24 +85,18 @@ public sealed partial class IlgpuBackend
                 var result = default(HeadColumns);
                 for (var start = 0; start < mostVisible; start += AttentionKeyBlock)
                 {
-                    LoadBlock(block, _arguments.Value, sequence, start, keyColumn);
+                    KeyBlock.Load<THead, TStored, TSquare>(block, _arguments.Value, sequence, start, keyColumn);
                     Group.Barrier();
                     var dWeights = default(Quad);
                     for (var d = 0; d < THead.Size; d++)
                     {
-                        var at = lane * pitch + d;
                         var gradient = isThere ? _arguments.DOutput.Read(queryRow, head * THead.Size + d) : 0f;
-                        dWeights = dWeights.Plus(gradient, new Quad(block[at], block[at + 16 * pitch], block[at + 32 * pitch], block[at + 48 * pitch]));
+                        dWeights = dWeights.Plus(gradient, KeyBlock.Column<THead>(block, lane, d));
                     }
                     Group.Barrier();
-                    LoadBlock(block, _arguments.Key, sequence, start, keyColumn);
+                    KeyBlock.Load<THead, TStored, TSquare>(block, _arguments.Key, sequence, start, keyColumn);
                     Group.Barrier();
-                    var scores = default(Quad);
-                    for (var d = 0; d < THead.Size; d++)
-                    {
-                        var at = lane * pitch + d;
-                        scores = scores.Plus(queries[row * THead.Size + d], new Quad(block[at], block[at + 16 * pitch], block[at + 32 * pitch], block[at + 48 * pitch]));
-                    }
+                    var scores = KeyBlock.Scores<THead>(queries, row, block, lane);
                     var place = row * AttentionKeyBlock + lane;
                     var ownKey = start + lane;
                     slopes[place] = Slope(ownKey < visible, scores.X, dWeights.X, logSumExp, delta);
@@ -125,18 +119,6 @@ public sealed partial class IlgpuBackend
 
         private float Slope(bool isVisible, float score, float dWeight, float logSumExp, float delta) =>
             isVisible ? ScalarMath.Exp(score * _arguments.Scale - logSumExp) * (dWeight - delta) : 0f;
-
-        /// <summary>The rows [start, start + 64) of a head of keys or values; zeros behind the last key.</summary>
-        private static void LoadBlock(ArrayView<float> block, Matrix<TStored> source, Sequence sequence, int start, int column)
-        {
-            var lane = Group.IdxX % HeadColumns.Lanes;
-            for (var k = Group.IdxX / HeadColumns.Lanes; k < AttentionKeyBlock; k += TSquare.Side * TSquare.Side / HeadColumns.Lanes)
-            {
-                var isThere = start + k < sequence.Keys;
-                for (var d = lane; d < THead.Size; d += HeadColumns.Lanes)
-                    block[k * (THead.Size + 1) + d] = isThere ? source.Read((long)sequence.FirstKey + start + k, column + d) : 0f;
-            }
-        }
     }
 
     internal readonly struct AttentionBackwardKeyTile<TStored, THead, TSquare>(Matrix<TStored> dKey, Matrix<TStored> dValue, AttentionGradients<TStored> arguments, int tiles) : IKernel

@@ -59,20 +59,15 @@ public sealed partial class IlgpuBackend
                 var result = default(HeadColumns);
                 for (var start = 0; start < mostVisible; start += AttentionKeyBlock)
                 {
-                    LoadBlock(block, _key, sequence, start, keyColumn);
+                    KeyBlock.Load<THead, TStored, TSquare>(block, _key, sequence, start, keyColumn);
                     Group.Barrier();
-                    var own = default(Quad);
-                    for (var d = 0; d < THead.Size; d++)
-                    {
-                        var at = lane * pitch + d;
-                        own = own.Plus(queries[row * THead.Size + d], new Quad(block[at], block[at + 16 * pitch], block[at + 32 * pitch], block[at + 48 * pitch]));
-                    }
+                    var own = KeyBlock.Scores<THead>(queries, row, block, lane);
                     var place = row * AttentionKeyBlock + lane;
                     var ownKey = start + lane;
                     own = new(Score(ownKey < visible, own.X), Score(ownKey + 16 < visible, own.Y), Score(ownKey + 32 < visible, own.Z), Score(ownKey + 48 < visible, own.W));
                     maxima[Group.IdxX] = Larger(Larger(own.X, own.Y), Larger(own.Z, own.W));
                     Group.Barrier();
-                    LoadBlock(block, _value, sequence, start, keyColumn);
+                    KeyBlock.Load<THead, TStored, TSquare>(block, _value, sequence, start, keyColumn);
                     var blockMaximum = float.NegativeInfinity;
                     for (var other = 0; other < HeadColumns.Lanes; other++)
                         blockMaximum = Larger(blockMaximum, maxima[row * HeadColumns.Lanes + other]);
@@ -111,17 +106,5 @@ public sealed partial class IlgpuBackend
         private float Score(bool isVisible, float product) => isVisible ? product * _scale : float.NegativeInfinity;
 
         private static float Larger(float left, float right) => right > left ? right : left;
-
-        /// <summary>The rows [start, start + 64) of a head of keys or values; zeros behind the last key.</summary>
-        private static void LoadBlock(ArrayView<float> block, Matrix<TStored> source, Sequence sequence, int start, int column)
-        {
-            var lane = Group.IdxX % HeadColumns.Lanes;
-            for (var k = Group.IdxX / HeadColumns.Lanes; k < AttentionKeyBlock; k += TSquare.Side * TSquare.Side / HeadColumns.Lanes)
-            {
-                var isThere = start + k < sequence.Keys;
-                for (var d = lane; d < THead.Size; d += HeadColumns.Lanes)
-                    block[k * (THead.Size + 1) + d] = isThere ? source.Read((long)sequence.FirstKey + start + k, column + d) : 0f;
-            }
-        }
     }
 }
